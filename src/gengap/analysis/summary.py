@@ -8,25 +8,20 @@ from typing import Any, Literal
 
 import msgspec
 
-from gengap.analysis import BaselineResult
+from gengap.analysis import Conclusions
 from gengap.analysis.costly_rows import CostlyRows
-from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
 from gengap.analysis.evaluation import HoldoutEvaluation
-from gengap.analysis.growth import Finalist
-from gengap.analysis.recommend import Recommendation
-from gengap.analysis.sampling import UnitSummary
 from gengap.data.table_summary import TableSummary
 from gengap.diagnose.verdict import Finding, Verdict
 from gengap.history import History
 from gengap.options.spec import ProductPrecision, TaskName
-from gengap.stats.comparison import Comparison, Rank
-from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.tasks import LOSSES, SCORES
 from gengap.text.catalog import ENGLISH, Message, catalog
 from gengap.train.stopping import StopReason
 
 SCHEMA = 2
 PLAN_FILE = "plan.toml"  # in the study folder
+FIRST = ("schema", "source", "task", "rows", "plan", "seconds", "trials")  # keys of study.json
 CLEAN = "clean_"
 NAMED_RUNS = 4  # runs without time that are named
 CONTRADICTED = ("advice-keep-model", "advice-try-larger-model")  # by a finding that another model is better
@@ -152,15 +147,13 @@ class BudgetSummary(msgspec.Struct, frozen=True, kw_only=True):
         return (summary, *found) if found else ()
 
 
-class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of study.json, in its order.
+class StudySummary(Conclusions, frozen=True, kw_only=True):
+    """The content of study.json: facts of a study, and its conclusions.
 
     Attributes:
         task: "binary", "multiclass" or "regression".
         rows: Number of rows of each split.
         interrupted: Whether trials of the plan are missing.
-        baselines, mixtures, sizes, regularizers, more_rows, ranks, comparisons, baseline_comparisons,
-            cross_validation, recommendation, units: See `gengap.analysis.Conclusions`.
         test: The recommended model on the test rows.
         classes: Names of the classes; none for numbers.
         table: How columns became features and how rows were split.
@@ -179,17 +172,6 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     preparation: str = "raw"
     skipped_rows: int = 0
     interrupted: bool = False
-    baselines: tuple[BaselineResult, ...] = ()
-    mixtures: tuple[BaselineResult, ...] = ()
-    sizes: SizeAnalysis | None = None
-    regularizers: tuple[RegularizerEffect, ...] = ()
-    more_rows: LearningCurveForecast | None = None
-    ranks: tuple[Rank, ...] = ()
-    comparisons: tuple[Comparison, ...] = ()
-    baseline_comparisons: tuple[Comparison, ...] = ()
-    cross_validation: tuple[Finalist, ...] = ()
-    recommendation: Recommendation | None = None
-    units: UnitSummary | None = None
     test: HoldoutEvaluation | None = None
     columns: tuple[str, ...] = ()
     target: str = ""
@@ -221,6 +203,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     def to_json(self) -> bytes:
         """Return study.json, indented and without NaN. Findings and messages have their English text."""
         document = _with_texts(msgspec.to_builtins(self))
+        document = {name: document[name] for name in FIRST} | document
         document["findings"] = [_with_texts(msgspec.to_builtins(each)) for each in self.findings]
         return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 

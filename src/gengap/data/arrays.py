@@ -22,7 +22,7 @@ from gengap.data.table_summary import TableSummary
 from gengap.data.texts import check_no_texts, is_text, vectorise, words_of
 from gengap.data.units import Units, group_units
 from gengap.errors import GengapWarning, SourceError, UsageError, reason
-from gengap.files.limits import check_archive, default_table_bytes
+from gengap.files.limits import default_table_bytes, open_npz
 from gengap.options.study_options import DataSpec
 from gengap.tasks import OwnLoss
 from gengap.text.catalog import Message
@@ -112,7 +112,7 @@ def find_groups(groups: Any, name: str | None, path: Path | None) -> ArrayGroups
         return None
     if path is None or path.suffix.lower() != ".npz":
         raise UsageError(f"group {name!r} names an array of an .npz file; give arrays with groups= in Python")
-    with np.load(path, allow_pickle=False) as archive:
+    with open_npz(path, str(path)) as archive:
         if name not in archive.files:
             raise SourceError(f"{path}: has no array {name!r} of groups; it has {', '.join(archive.files)}")
         held_out = f"{name}_validation"
@@ -297,8 +297,7 @@ def _read_npz(path: Path) -> tuple[Any, Any]:
     if path.suffix.lower() != ".npz":
         raise UsageError(f"{path}: a model that is cloned takes {EXPECTED}")
     try:
-        check_archive(path, str(path))
-        with np.load(path, allow_pickle=False) as archive:
+        with open_npz(path, str(path)) as archive:
             found = {name: archive[name] for name in archive.files}
     except OSError as error:
         raise SourceError(f"{path}: can't be read ({error.strerror or error}). Check the path") from None

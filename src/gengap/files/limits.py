@@ -19,6 +19,7 @@ from gengap.errors import DataError, GengapError, SourceError, reason
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
+    from numpy.lib.npyio import NpzFile
 
 LARGEST_DOCUMENT = 1 << 26  # bytes of a plan, study.json, ...; a study of thousands of trials has a tenth
 LARGEST_CARD = 1 << 24  # bytes of the description in a saved model, such as the names of its columns
@@ -85,6 +86,22 @@ def check_archive(path: Path, file: str) -> None:
         return
     with zipfile.ZipFile(path) as archive:
         check_unpacked_size(file, sum(member.file_size for member in archive.infolist()), path.stat().st_size)
+
+
+@contextmanager
+def open_npz(path: Path, file: str) -> Iterator[NpzFile]:
+    """Open an .npz file whose arrays fit in memory; nothing is unpickled.
+
+    A damaged file raises errors of all kinds, here or when an array is read.
+    """
+    import numpy as np
+
+    check_archive(path, file)
+    with path.open("rb") as handle:  # np.load would leave a damaged file open
+        archive = np.load(handle, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array, expected an .npz archive")
+        yield archive
 
 
 def check_parquet(metadata: pq.FileMetaData, path: Path, file: str) -> None:

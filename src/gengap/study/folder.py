@@ -34,7 +34,7 @@ from gengap.analysis.evaluation import HoldoutEvaluation
 from gengap.analysis.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
 from gengap.errors import GengapWarning, StudyFolderError, reason
 from gengap.files.checksums import LIST, Checksums
-from gengap.files.limits import check_archive, read_document
+from gengap.files.limits import open_npz, read_document
 from gengap.files.outputs import has_mark
 from gengap.files.writing import ELSEWHERE, PARTIAL_FILE, atomic_write, explain_write_errors, safe_join
 from gengap.history import History, read_histories, read_metadata, write_histories
@@ -230,12 +230,11 @@ class StudyFolder:
             if state == "changed" or self._checksums.is_lost(each):
                 _warn(f"{each} is missing, damaged or was changed: {run} is trained on this fold again")
                 return None
-        with contextlib.suppress(Exception):  # on a damaged file NumPy and zipfile raise all kinds of errors
-            check_archive(path, str(path))
-            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
-                found = saved["rows"]
-                if str(saved["fingerprint"]) == expected and (found.shape[1:], found.dtype.kind) == ((rows,), "f"):
-                    return found
+        # A damaged file raises errors of all kinds.
+        with contextlib.suppress(Exception), open_npz(path, str(path)) as saved:
+            found = saved["rows"]
+            if str(saved["fingerprint"]) == expected and (found.shape[1:], found.dtype.kind) == ((rows,), "f"):
+                return found
         return None
 
     def save_fold(
@@ -383,8 +382,7 @@ def read_trial(path: Path) -> tuple[TrialSummary, str, str]:
 
 def _read_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the epochs (m,) whose outputs were recorded, and the outputs (m, rows, ...)."""
-    check_archive(path, str(path))
-    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:  # np.load would leave it open
+    with open_npz(path, str(path)) as saved:
         epochs, outputs = saved["epochs"], saved["outputs"]
     if epochs.ndim != 1 or outputs.ndim < 2 or len(epochs) != len(outputs):
         raise ValueError(f"epochs {epochs.shape} and outputs {outputs.shape}, expected (m,) and (m, rows)")

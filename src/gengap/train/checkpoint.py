@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gengap.files.limits import check_archive
+from gengap.files.limits import open_npz
 from gengap.files.writing import atomic_write
 from gengap.history import History, Series
 
@@ -83,8 +83,7 @@ class CheckpointFile:
     def latest(self, run: str, seed: int) -> Checkpoint | None:
         """Return the saved checkpoint, or None if there is none that can be read."""
         try:
-            check_archive(self.path, str(self.path))
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            with open_npz(self.path, str(self.path)) as saved:
                 if str(saved["fingerprint"]) != self.fingerprint:
                     return None
                 return _from_arrays(saved, run, seed)

@@ -21,7 +21,7 @@ from gengap.data.sources import TEXT, byte_stream, csv_text, kind_of
 from gengap.data.sources.row_blocks import Progress, Reader, RowBlock, accept_rows, check_batch
 from gengap.errors import BadRowError, SourceError, UsageError, did_you_mean, shown
 from gengap.files.arrow import check_arrow, open_arrow
-from gengap.files.limits import check_archive, check_column_count, explain_read_errors, is_text, open_parquet
+from gengap.files.limits import check_column_count, explain_read_errors, is_text, open_npz, open_parquet
 from gengap.files.outputs import mark
 from gengap.files.writing import atomic_write
 from gengap.options.study_options import DataSpec
@@ -166,11 +166,7 @@ def _arrow(path: Path, file: str) -> Reader:
 
 
 def _npz(path: Path, file: str) -> Reader:
-    check_archive(path, file)
-    with path.open("rb") as handle:  # np.load would leave a broken file open
-        archive = np.load(handle, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it holds a single array, expected an .npz archive")
+    with open_npz(path, file) as archive:
         found = {name: archive[name] for name in archive.files}
     features = [name for name in ("x", "X") if name in found]
     if features and "y" in found and found[features[0]].ndim > 1:
