@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gengap.models.backend import keras
-from gengap.models.keras_internals import is_functional, run_graph
+from gengap.models.keras_internals import is_functional, run_graph, without_keys
+
+# Names, and the shapes that layers were built with: the first block's input may be narrower.
+NOT_SETTINGS = ("name", "build_config", "registered_name")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,14 +116,8 @@ def _signature(part: Sequence[_Operation], entry: Any) -> str:
 
 def _settings(operation: Any) -> str:
     config = operation.get_config() if isinstance(operation, keras.layers.Layer) else {}
-    return f"{type(operation).__qualname__} {json.dumps(_unnamed(config), sort_keys=True, default=repr)}"
-
-
-def _unnamed(config: Any) -> Any:
-    """Leave out names, and the shapes that layers were built with: the first block's input may be narrower."""
-    if isinstance(config, dict):
-        return {k: _unnamed(v) for k, v in config.items() if k not in ("name", "build_config", "registered_name")}
-    return [_unnamed(each) for each in config] if isinstance(config, (list, tuple)) else config
+    settings = without_keys(config, NOT_SETTINGS)
+    return f"{type(operation).__qualname__} {json.dumps(settings, sort_keys=True, default=repr)}"
 
 
 def repetitions(model: keras.Model) -> list[Repetition]:

@@ -5,7 +5,7 @@ Keras offers nothing public for these. `pyproject.toml` bounds its version by wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +130,13 @@ def initial_epoch(model: keras.Model) -> int:
 def overrides_hook(callback: Any, hook: str) -> bool:
     """Return whether a callback defines this hook, and does not inherit Keras' empty one."""
     return not getattr(getattr(callback, hook, None), "_is_default", False)
+
+
+def without_keys(config: Any, keys: Collection[str]) -> Any:
+    """Return a configuration of Keras without these keys, at every depth."""
+    if isinstance(config, dict):
+        return {name: without_keys(value, keys) for name, value in config.items() if name not in keys}
+    return [without_keys(each, keys) for each in config] if isinstance(config, (list, tuple)) else config
 
 
 def run_graph(model: Any, inputs: Any, call: Callable[..., Any]) -> Any:

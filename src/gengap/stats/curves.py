@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import median_filter
 
 from gengap.errors import UsageError
 from gengap.history import Series
@@ -19,7 +20,6 @@ from gengap.history import Series
 REACH = 3  # neighbours on each side that a spike is compared with
 SPIKE = 6.0  # robust standard deviations beyond which a lone epoch is a spike
 QUIET = 0.001  # the smallest standard deviation: being off by less than 0.6% does no harm
-BLOCK = 4096  # windows that are sorted together
 AROUND = 51  # epochs around a value, whose spread it is compared with
 BANDWIDTH = 0.15  # log-epochs over which each row's losses are smoothed before they are compared
 MOST_DIGITS, ROUND = 1e9, 1e-7  # multiples of a unit that floats can tell apart, and how close they are, as a share
@@ -199,16 +199,7 @@ def _predicted(past: np.ndarray) -> np.ndarray:
 def _local_spread(values: np.ndarray) -> np.ndarray:
     """Return the spread of the values around each one, because early epochs can be noisier than late ones."""
     window = min(AROUND, len(values) - 1 + len(values) % 2)
-    half = window // 2
-    padded = np.pad(np.abs(values), half, mode="reflect" if half < len(values) else "edge")
-    return np.maximum(1.4826 * _running_medians(padded, half), QUIET)
-
-
-def _running_medians(values: np.ndarray, half: int) -> np.ndarray:
-    """Return the median of each value that has `half` neighbours on both sides, and these neighbours."""
-    windows = sliding_window_view(values, 2 * half + 1)
-    blocks = (windows[i : i + BLOCK] for i in range(0, len(windows), BLOCK))  # in all they are 51 times as large
-    return np.concatenate([np.partition(block, half, axis=1)[:, half] for block in blocks])
+    return np.maximum(1.4826 * median_filter(np.abs(values), window, mode="mirror"), QUIET)
 
 
 def _spread(values: np.ndarray) -> float:

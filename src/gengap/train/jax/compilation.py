@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gengap.models.backend import keras
-from gengap.models.keras_internals import all_layers, forget_losses, weight_decays
+from gengap.models.keras_internals import all_layers, forget_losses, weight_decays, without_keys
 from gengap.models.layers import TreatedSequential
 from gengap.train.jax.fast_ops import fast_elu, hashed_randomness
 from gengap.train.jax.program import ChunkProgram
@@ -152,7 +152,7 @@ def cache_key(model: keras.Model) -> str:
     tell all.
     """
     try:
-        config = _without_seeds(keras.saving.serialize_keras_object(model))
+        config = without_keys(keras.saving.serialize_keras_object(model), ("seed",))
     except (NotImplementedError, TypeError, ValueError):  # a model that can't be saved can still be trained
         return str(id(model))
     # What a layer adapted to, as Normalization does, is neither a variable nor in the configuration.
@@ -168,12 +168,6 @@ def cache_key(model: keras.Model) -> str:
             part["config"].pop("name", None)
     text = json.dumps(config, sort_keys=True, default=repr)
     return text if shared else f"{text} {id(model)}"
-
-
-def _without_seeds(config: Any) -> Any:
-    if isinstance(config, dict):
-        return {k: _without_seeds(v) for k, v in config.items() if k != "seed"}
-    return [_without_seeds(v) for v in config] if isinstance(config, (list, tuple)) else config
 
 
 def _is_configured(config: Any) -> bool:
