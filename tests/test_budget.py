@@ -18,7 +18,7 @@ from gengap.cli import app
 from gengap.data.dataset import load
 from gengap.errors import UsageError
 from gengap.models import Dropout, Ensemble
-from gengap.options.study_options import RunSpec
+from gengap.options.study_options import RunSpec, StudyOptions
 from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.presets import full
 from gengap.report.study_report import study_html
@@ -135,6 +135,13 @@ def test_cheap_trials_and_first_seeds_start_first_as_long_as_they_fit() -> None:
     assert budget.choose(costs, 0.5, 1) == [("d", 0), ("a", 0)]
     assert budget.choose(costs, 1.0, 2) == [("d", 0), ("a", 0), ("b", 0), ("c", 0)]
     assert budget.choose({("c", 0): cost(90), ("a", 1): cost(10)}, 1.0, 1) == [("a", 1)]
+
+
+def test_further_seeds_start_with_the_best_runs_that_fit() -> None:
+    costs = {("a", 1): cost(10), ("b", 1): cost(20), ("c", 1): cost(45), ("d", 1): cost(6), ("b", 2): cost(20)}
+    assert known().choose(costs, 1.0, 1, ("b", "a", "d", "c")) == [("b", 1), ("a", 1), ("d", 1)]
+    assert known().choose(costs, 1.0, 1, ("c", "b", "a", "d")) == [("c", 1), ("d", 1)]
+    assert known().choose(costs, 0.5, 1, ("c", "b", "a", "d")) == [("b", 1), ("d", 1)]
 
 
 def test_few_trials_start_before_the_machine_is_known() -> None:
@@ -348,15 +355,16 @@ def test_a_first_trial_that_is_slower_than_all_minutes_is_an_answer(clock: Clock
 
 def test_models_that_lack_a_seed_are_not_called_untrained(clock: Clock) -> None:
     plan = msgspec.structs.replace(PLAN, trials=PLAN.trials[:2])
-    late = Late(clock, "sizes/Tiny", seed=1)
-    found = gengap.study(
-        "collider", plan, minutes=60, jobs=1, seeds=2, max_epochs=3, display=late, train=200, validation=100
-    )
+    options = StudyOptions(jobs=1, max_epochs=3, train=200, validation=100)
+    one = gengap.study("collider", plan, **options)
+    best, other = sorted(one.trials, key=lambda trial: trial.loss("validation") or np.inf)
+    late = Late(clock, best.run, seed=1)
+    found = gengap.study("collider", plan, minutes=60, seeds=2, display=late, **options)
     assert len(found.trials) == 3
     budget = found.summary.budget
     assert budget is not None
-    assert (budget.left_out, budget.fewer_seeds) == ((), ("sizes/Small",))
-    assert "1 model was not trained with every seed: sizes/Small." in str(
+    assert (budget.left_out, budget.fewer_seeds) == ((), (other.run,))
+    assert f"1 model was not trained with every seed: {other.run}." in str(
         study_html(found.summary, found.histories)
     )
 

@@ -1,8 +1,9 @@
 """A budget in minutes: which trials a study still starts, and when training ends.
 
-Cheap trials come first. A trial starts only if what it is expected to take fits into the time that is left; the
-costs of finished trials say how fast this machine is. At the deadline trials end as after Ctrl-C: they keep their
-best epoch for this study's answer, and a checkpoint from which the same command goes on.
+Cheap trials come first. Further seeds start with the best runs. A trial starts only if what it is expected to take
+fits into the time that is left; the costs of finished trials say how fast this machine is. At the deadline trials end
+as after Ctrl-C: they keep their best epoch for this study's answer, and a checkpoint from which the same command goes
+on.
 """
 
 from __future__ import annotations
@@ -127,22 +128,33 @@ class Budget:
         """Return the share of the time left that these trials may take. Those of a fixed plan may take all."""
         return SHARES.get(trials[0].group, SHARE) if plan.growth is not None else 1.0
 
-    def choose(self, costs: Mapping[tuple[str, int], Cost], share: float, threads: int) -> list[tuple[str, int]]:
+    def choose(
+        self, costs: Mapping[tuple[str, int], Cost], share: float, threads: int, ranked: Sequence[str] = ()
+    ) -> list[tuple[str, int]]:
         """Return the trials of the first seed that has some which fit into a share of the time left.
 
+        Args:
+            costs: What each run and seed is expected to take.
+            share: The share of the time left.
+            threads: How many small trials are trained at the same time.
+            ranked: The runs that have a loss with an earlier seed, the best first.
+
         Returns:
-            Runs and seeds in the order in which they should start, the cheapest first. One is among them if no
-            trial was finished before: without any there is no answer.
+            Runs and seeds in the order in which they should start: the best first, then the cheapest of those without
+            a loss. One is among them if no trial was finished before: without any there is no answer.
         """
         room = self.left * share * (1 if self._ratios else FIRST)
+        place = {run: at for at, run in enumerate(ranked)}
         for seed in sorted({seed for _, seed in costs}):
-            ordered = sorted((key for key in costs if key[1] == seed), key=lambda key: costs[key].seconds)
-            needed = [costs[key].seconds * self.slowness / (threads if costs[key].small else 1) for key in ordered]
-            count = int((np.cumsum(needed) <= room).sum())
-            if not self._ratios:
-                count = max(count, 1)
-            if count:
-                return ordered[:count]
+            keys = [key for key in costs if key[1] == seed]
+            chosen, needed = [], 0.0
+            for key in sorted(keys, key=lambda key: (place.get(key[0], len(place)), costs[key].seconds)):
+                each = costs[key].seconds * self.slowness / (threads if costs[key].small else 1)
+                if needed + each <= room or not (self._ratios or chosen):
+                    chosen.append(key)
+                    needed += each
+            if chosen:
+                return chosen
         return []
 
     def deadline(self, event: threading.Event, share: float = 1.0) -> Deadline:

@@ -178,7 +178,8 @@ class Scheduler:
         """Return the trials that fit into a share of the time left, in the order in which they should start."""
         if self.budget is None:
             return list(keys)
-        return self.budget.choose({key: self._cost(key[0]) for key in keys}, share, self.run.jobs or usable_cores())
+        costs, threads = {key: self._cost(key[0]) for key in keys}, self.run.jobs or usable_cores()
+        return self.budget.choose(costs, share, threads, self.results().ranked if self.run.seeds > 1 else ())
 
     def _cost(self, run: str) -> Cost:
         trial, rows = self.trials[run], len(self.dataset.train)
