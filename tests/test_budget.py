@@ -18,7 +18,7 @@ from gengap.cli import app
 from gengap.data.dataset import load
 from gengap.errors import UsageError
 from gengap.models import Dropout, Ensemble
-from gengap.options.study_options import RunSpec, StudyOptions
+from gengap.options.study_options import RunSpec
 from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.presets import full
 from gengap.report.study_report import study_html
@@ -355,11 +355,13 @@ def test_a_first_trial_that_is_slower_than_all_minutes_is_an_answer(clock: Clock
 
 def test_models_that_lack_a_seed_are_not_called_untrained(clock: Clock) -> None:
     plan = msgspec.structs.replace(PLAN, trials=PLAN.trials[:2])
-    options = StudyOptions(jobs=1, max_epochs=3, train=200, validation=100)
-    one = gengap.study("collider", plan, **options)
+    options = RunSpec(jobs=1, max_epochs=3)
+    one = gengap.study("collider", plan, run=options, train=200, validation=100)
     best, other = sorted(one.trials, key=lambda trial: trial.loss("validation") or np.inf)
     late = Late(clock, best.run, seed=1)
-    found = gengap.study("collider", plan, minutes=60, seeds=2, display=late, **options)
+    found = gengap.study(
+        "collider", plan, run=options, minutes=60, seeds=2, display=late, train=200, validation=100
+    )
     assert len(found.trials) == 3
     budget = found.summary.budget
     assert budget is not None

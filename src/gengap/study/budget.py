@@ -1,9 +1,9 @@
 """A budget in minutes: which trials a study still starts, and when training ends.
 
 Cheap trials come first. Further seeds start with the best runs. A trial starts only if what it is expected to take
-fits into the time that is left; the costs of finished trials say how fast this machine is. At the deadline trials end
-as after Ctrl-C: they keep their best epoch for this study's answer, and a checkpoint from which the same command goes
-on.
+fits into the time that is left. The costs of finished trials say how fast this machine is. At the deadline trials
+end as after Ctrl-C: they keep their best epoch for this study's answer, and a checkpoint from which the same
+command goes on.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ class Budget:
             ranked: The runs that have a loss with an earlier seed, the best first.
 
         Returns:
-            Runs and seeds in the order in which they should start: the best first, then the cheapest of those without
-            a loss. One is among them if no trial was finished before: without any there is no answer.
+            Runs and seeds in the order in which they should start: the best first, then the cheapest without a
+            loss. One is among them if no trial was finished before: without any there is no answer.
         """
         room = self.left * share * (1 if self._ratios else FIRST)
         place = {run: at for at, run in enumerate(ranked)}
