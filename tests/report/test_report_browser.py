@@ -232,6 +232,27 @@ def test_a_phone_scrolls_one_way_only(show: Open, code: str, hostile: str) -> No
     assert page.locator("html").get_attribute("lang") == code
 
 
+def test_no_line_breaks_inside_an_option(show: Open) -> None:
+    page = show(size=PHONE)
+    for part in page.locator("details").all():
+        part.evaluate("each => { each.open = true }")
+    lines = """() => {
+      const found = [], walk = document.createTreeWalker(document.getElementById("report"), NodeFilter.SHOW_TEXT);
+      while (walk.nextNode()) for (const at of walk.currentNode.data.matchAll(/--[a-z-]+/g)) {
+        const range = document.createRange();
+        range.setStart(walk.currentNode, at.index);
+        range.setEnd(walk.currentNode, at.index + at[0].length);
+        if (walk.currentNode.parentElement.closest("p")) found.push(range.getClientRects().length);
+      }
+      return found;
+    }"""
+    found: list[int] = []
+    for width in range(320, 420, 3):
+        page.set_viewport_size({"width": width, "height": 800})
+        found += page.evaluate(lines)
+    assert len(found) >= 30 and set(found) == {1}
+
+
 def test_themes_follow_the_system_and_the_switch(show: Open) -> None:
     page = show(color_scheme="dark")
     paper = "getComputedStyle(document.body).backgroundColor"

@@ -16,7 +16,16 @@ from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
 from gengap.models.treatment_base import strength_of
-from gengap.report.plots import COLOURS, FONT, MARKERS, finish_axes, new_figure, plain_text, save_figure
+from gengap.report.plots import (
+    COLOURS,
+    FONT,
+    LEGEND_ROWS,
+    MARKERS,
+    finish_axes,
+    new_figure,
+    plain_text,
+    save_figure,
+)
 from gengap.report.verdict_table import shorten
 from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.text.markup import drawable_values
@@ -67,7 +76,9 @@ def plot_strengths(effects: Iterable[RegularizerEffect], ax: Axes | None = None)
         ax.errorbar(x, middle, [down, up], capsize=3, label=plain_text(kind), color=colour, marker=marker)
     ax.axhline(0, color="grey", linewidth=1)
     ax.set_xscale("log")
-    return finish_axes(ax, "strength (log scale)", "validation loss, minus that without")
+    columns = -(-len(kinds) // LEGEND_ROWS)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, prop=FONT, ncols=columns)  # beside the points
+    return finish_axes(ax, "strength (log scale)", "validation loss, minus that without", [])
 
 
 def plot_learning_curve(found: LearningCurveForecast, ax: Axes | None = None) -> Axes:

@@ -15,7 +15,7 @@ import hashlib
 import re
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -31,10 +31,11 @@ from gengap.report.page import GroupMember, Page, RankedRun, RunCurves
 from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
 from gengap.stats.comparison import Comparison
 from gengap.stats.learning_curve import LearningCurveForecast
-from gengap.text.catalog import Catalog, catalog, default_language
+from gengap.text.catalog import Catalog, Message, catalog, default_language
 from gengap.text.numbers import bounds, fixed, minutes, p_value, percent, units
 
 SCRIPT_LABEL = re.compile(r'\bsay\("([^"]+)"')
+OPTION = re.compile(r"(?<![\w-])--[a-z]+(-[a-z]+)*")
 JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
@@ -93,7 +94,7 @@ def render_main(page: Page, catalog: Catalog) -> Markup:
         .render(
             say=catalog.text,
             say_metric=lambda metric: metric_text(catalog, metric),
-            render=catalog.render,
+            render=_sentences(catalog),
             page=page,
             study=summary,
             command=shlex.join(summary.provenance.command) if summary.provenance is not None else "",
@@ -124,7 +125,7 @@ def write_static(template: str, path: Path, catalog: Catalog, values: Mapping[st
     """Write a page without scripts to a file in one step, and return its path."""
     page = _environment().get_template(template)
     style = Markup(_text("report.css"))
-    shared = {"say": catalog.text, "render": catalog.render, "lang": catalog.code, "style": style}
+    shared = {"say": catalog.text, "render": _sentences(catalog), "lang": catalog.code, "style": style}
     text = page.render(**shared, policy=_policy([], "'none'"), **values)
     with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
@@ -174,6 +175,19 @@ def _environment() -> Environment:
 @cache
 def _text(name: str) -> str:
     return files("gengap.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _sentences(catalog: Catalog) -> Callable[[Message], Markup]:
+    return lambda message: whole_options(catalog.render(message))
+
+
+def whole_options(text: str) -> Markup:
+    """Escape a text, and let no line break inside an option.
+
+    >>> print(whole_options("use --on-bad-row <skip>"))
+    use <span class="option">--on-bad-row</span> &lt;skip&gt;
+    """
+    return Markup(OPTION.sub(r'<span class="option">\g<0></span>', str(escape(text))))
 
 
 def thousands(count: int) -> str:
