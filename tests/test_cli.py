@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from gengap import cli
+from gengap import __main__, cli
 from gengap.cli import app
 
 PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -94,7 +94,6 @@ def test_a_mistake_is_one_clear_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["gengap", *words])
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     printed = capsys.readouterr()
@@ -147,20 +146,20 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
 def test_a_command_that_is_ended_leaves_as_after_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[bool] = []
     monkeypatch.setattr(cli, "app", lambda: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60))
-    monkeypatch.setattr(cli, "leave", lambda: ended.append(True))
+    monkeypatch.setattr(__main__, "leave", lambda: ended.append(True))
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    cli.main()
+    __main__.main()
     assert ended
 
 
 AGAIN = """
-from gengap import cli
+from gengap import __main__, cli
 
 def interrupted():
     raise KeyboardInterrupt
 
-cli.app = cli.leave = interrupted  # one more Ctrl-C while the first one is handled
-cli.main()
+cli.app = __main__.leave = interrupted  # one more Ctrl-C while the first one is handled
+__main__.main()
 """
 
 

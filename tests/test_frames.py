@@ -39,7 +39,6 @@ def test_a_study_reaches_training_and_verdicts_in_few_calls(
     monkeypatch.setattr(loop.TrialLoop, "add", recording("step", loop.TrialLoop.add))
     monkeypatch.setattr(judge, "Verdict", recording("verdict", judge.Verdict))
     options = ["--train", "200", "--validation", "50", "--only", "sizes/Tiny", "--max-epochs", "10"]
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "argv", ["gengap", "study", *options, "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -6,14 +6,15 @@ from gengap.interrupts import leave, leave_when_interrupted, one_interrupt_per_p
 
 
 def main() -> None:
-    """Run the command line. Ctrl-C while it is imported ends it without a traceback too."""
+    """Run the command line. Ctrl-C ends it without a traceback, also while it is imported."""
     leave_when_interrupted()
     with one_interrupt_per_press():
         try:
             from gengap.cli import main as run
+
+            run()
         except KeyboardInterrupt:
             leave()
-        run()
 
 
 if __name__ == "__main__":

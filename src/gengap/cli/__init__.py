@@ -20,7 +20,7 @@ from gengap.cli.shared_options import PLAN_HELP, FolderArgument, Json, Language,
 from gengap.cli.study_command import study
 from gengap.cli.watch_command import watch
 from gengap.errors import counted
-from gengap.interrupts import INTERRUPTED, leave, leave_when_interrupted, one_interrupt_per_press
+from gengap.interrupts import INTERRUPTED, leave
 from gengap.options.command_line import PlainCommand, print_json, replace_characters, spec_of, with_options_of
 from gengap.options.study_options import DataSpec
 
@@ -158,23 +158,22 @@ for command in (study, report, watch, ingest, predict, diagnose, check, plan, do
 
 
 def main() -> None:
-    """Run the command line. An error that gengap can explain is one line, never a traceback."""
+    """Run the command line. An error that gengap can explain is one line, never a traceback.
+
+    `gengap.__main__` handles Ctrl-C and SIGTERM.
+    """
     from gengap.errors import GengapError
 
     replace_characters(sys.stdout, sys.stderr)
-    leave_when_interrupted()
-    with one_interrupt_per_press():
-        try:
-            app()
-        except SystemExit as ended:
-            if ended.code == INTERRUPTED:
-                leave()
-            raise
-        except GengapError as error:
-            typer.echo(f"gengap: {error}", err=True)
-            sys.exit(error.exit_status)
-        except KeyboardInterrupt:
+    try:
+        app()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
             leave()
-        except OSError as error:
-            typer.echo(f"gengap: {error}", err=True)
-            sys.exit(1)
+        raise
+    except GengapError as error:
+        typer.echo(f"gengap: {error}", err=True)
+        sys.exit(error.exit_status)
+    except OSError as error:
+        typer.echo(f"gengap: {error}", err=True)
+        sys.exit(1)
