@@ -38,10 +38,10 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 import gengap
 from gengap.check.check_console import result_text
 from gengap.check.complexity import ladders
-from gengap.check.estimator_verdict import SIGNAL
+from gengap.check.estimator_verdict import CLEAR, SIGNAL
 from gengap.check.estimators import name_of, resolve
 from gengap.check.fit_facts import facts
-from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
+from gengap.check.gains import LossUnits
 from gengap.check.inputs import read_inputs
 from gengap.check.ranking import ranking_test
 from gengap.check.result import CheckResult
@@ -325,11 +325,6 @@ def test_the_learning_curve_ends_at_the_loss_of_the_check() -> None:
         gengap.check(Ridge(), x, y, cv=4, sample_weight=weights)
 
 
-def test_no_gain_is_above_all_of_the_loss() -> None:
-    low, middle, high = Gain(0.6, 0.4, 50).percent
-    assert low < 0 < middle == 60 and high == 100
-
-
 @pytest.mark.parametrize("scoring", ["neg_mean_absolute_error", "neg_root_mean_squared_error", "r2", "max_error"])
 def test_scorers_lead_to_the_same_verdict(scoring: str) -> None:
     scoring = "explained_variance" if scoring == "max_error" else scoring
@@ -413,9 +408,8 @@ def test_groups_of_noise_are_ranked_as_whole_groups() -> None:
     for _ in range(12):
         outputs, y = (random.normal(size=40)[group] + 0.3 * random.normal(size=400) for _ in range(2))
         inputs = read_inputs(Ridge(), np.zeros((400, 1)), y, groups=group)
-        units = LossUnits.of(inputs, by_row=True)
-        learnt["groups"] += ranking_test([outputs], inputs, units).learnt
-        learnt["rows"] += ranking_test([outputs], replace(inputs, groups=None), units).learnt
+        for name, each in (("groups", inputs), ("rows", replace(inputs, groups=None))):
+            learnt[name] += ranking_test([outputs], each, LossUnits.of(each, by_row=True)).learnt
     assert learnt["groups"] <= 1 < 3 <= learnt["rows"]
 
 
@@ -542,16 +536,6 @@ def test_bad_settings_are_given_up_after_two_folds_and_never_chosen(tree: CheckR
     assert tree.facts.walk.evaluator.fits < 12 * 5
 
 
-def test_a_setting_on_fewer_folds_is_compared_on_these() -> None:
-    base, partial = np.arange(1.0, 11), np.full(10, np.nan)
-    partial[[0, 1, 5, 6]] = base[[0, 1, 5, 6]] / 2  # folds 0 and 1 of five
-    found = gain(partial, base, units(10))
-    assert found.mean == pytest.approx(0.5) and found.error == pytest.approx(0)
-    full = 0.9 * base
-    at, better = best_gain([partial, full], base, units(10))
-    assert at == 1 and better.mean == pytest.approx(0.1)
-
-
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of LogisticRegressionCV
 @pytest.mark.parametrize(
     ("estimator", "inside", "axes"),
@@ -643,45 +627,50 @@ def test_a_score_of_errors_keeps_its_sign_in_all_settings() -> None:
     assert all(bad.path["loss"] > 0.9)
 
 
-def units(rows: int, folds: int = 5) -> LossUnits:
-    return LossUnits(np.arange(rows) % folds, None, 1 / (folds - 1), folds)
+def test_folds_have_different_seeds_and_settings_the_same_ones() -> None:
+    seeds: dict[float, list[int]] = {}
+
+    class Seeded(Ridge):
+        def __init__(self, alpha: float = 1.0, random_state: int | None = None) -> None:
+            super().__init__(alpha, random_state=random_state)
+
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Seeded:
+            if len(y) > ROWS / 2:
+                seeds.setdefault(self.alpha, []).append(cast("int", self.random_state))
+            return super().fit(X, y)
+
+    gengap.check(Seeded(), *numbers(), complexity=("alpha", [0.5, 1.0]), cv=3, random_state=2**32 - 1)
+    assert seeds[1.0] == [2**32 - 1, 0, 1]
+    assert seeds[0.5] == seeds[1.0][:2]  # given up after two folds
+    seeds.clear()
+    gengap.check(Seeded(random_state=5), *numbers(), complexity=("alpha", [0.5, 1.0]), cv=3)
+    assert set(seeds[1.0]) == {5}
 
 
-def test_trainings_that_differ_widen_the_interval() -> None:
-    random, base = np.random.default_rng(0), np.ones(200)
-    rows = random.normal(0, 0.1, size=200)
-    by_fold = 0.2 * np.array([-1.0, -0.5, 0.0, 0.5, 1.0])[np.arange(200) % 5]
-    apart = gain(base - 0.3 + rows, base, units(200)), gain(base - 0.3 + rows + by_fold, base, units(200))
-    of_means = 0.2 * np.std([-1, -0.5, 0, 0.5, 1], ddof=1) / 5**0.5 * (1 + 5 / 4) ** 0.5
-    assert apart[0].error < 0.02 and apart[1].error == pytest.approx(of_means, rel=0.2)
-    gains = [gain(1 - random.normal(0.1, 0.3, size=200), base, units(200)) for _ in range(300)]
-    assert np.mean([low <= 10 <= high for low, _, high in (each.percent for each in gains)]) > 0.9
+def test_a_clearly_better_flexible_setting_is_named_without_a_signal() -> None:
+    class Bold(ClassifierMixin, BaseEstimator):
+        """Predict shares that ignore the features, and are far too bold unless it is patient."""
 
+        def __init__(self, patience: int = 1) -> None:
+            self.patience = patience
 
-def test_the_luck_of_the_best_of_many_equal_settings_is_removed() -> None:
+        def fit(self, X: Any, y: Any) -> Bold:
+            self.classes_ = np.unique(y)
+            return self
+
+        def predict_proba(self, X: Any) -> np.ndarray:
+            share = 0.5 + 0.45 / self.patience
+            return np.tile([1 - share, share], (len(X), 1))
+
+        def predict(self, X: Any) -> np.ndarray:
+            return np.ones(len(X))
+
     random = np.random.default_rng(0)
-    means, naive = [], []
-    for _ in range(40):
-        base = 1 + random.normal(0, 0.2, size=200)
-        others = [1 + random.normal(0, 0.2, size=200) for _ in range(10)]
-        at, found = best_gain(others, base, units(200))
-        means.append(found.mean)
-        naive.append(gain(others[at], base, units(200)).mean)
-    assert abs(np.mean(means)) < 0.01 < np.mean(naive)
-
-
-def test_the_choice_of_a_fold_ignores_its_own_rows() -> None:
-    low, high = np.zeros(10), np.ones(10)
-    low[0], low[5] = 100.0, 100.0  # only fold 0 sees that it is bad
-    chosen = chosen_losses([high, low], units(10))
-    assert chosen[0] == 100.0 and chosen[1] == 1.0
-
-
-def test_a_setting_that_was_given_up_is_never_chosen() -> None:
-    given_up = np.where(np.arange(10) % 5 < 2, 0.0, np.nan)
-    weights = np.where(np.arange(10) % 2, 2.0, 0.0)
-    for each in (units(10), replace(units(10), weights=weights)):
-        assert np.array_equal(chosen_losses([np.ones(10), given_up], each), np.ones(10))
+    x, y = random.normal(size=(200, 3)), np.arange(200) % 2
+    verdict = gengap.check(Bold(), x, y, complexity=("patience", [1, 10, 100])).verdict
+    assert (verdict.verdict, *verdict.codes[:2]) == ("underfit", "flexible-better", "no-better-than-constant")
+    near = gengap.check(Bold(5), x, y, complexity=("patience", [5, 10])).verdict
+    assert near.probabilities["underfit"] < CLEAR and near.verdict == "inconclusive"
 
 
 def test_a_penalty_far_too_small_is_raised_until_it_matters() -> None:
@@ -721,12 +710,6 @@ def test_a_worse_setting_ends_the_walk_only_if_it_can_hardly_be_better() -> None
     assert losses[3] > losses[2] > losses[5]
     sure = gengap.check(KNeighborsRegressor(8), *numbers()).facts.walk
     assert max(each.setting.step for each in sure.side("simpler")) <= 4  # clearly worse ones end it
-
-
-def test_a_gain_matters_by_degrees() -> None:
-    exact = [Gain(mean, 1e-9, 100).matters(0.01) for mean in (0.01, 0.03, 0.05)]
-    assert exact == pytest.approx([0, 0.5, 1], abs=1e-6)
-    assert 0.3 < Gain(0.03, 0.05, 100).matters(0.01) < 0.7
 
 
 def test_a_better_setting_that_is_no_better_than_a_constant_is_said_to_be_so() -> None:

@@ -20,7 +20,8 @@ from gengap.text.catalog import Message
 from gengap.text.numbers import significant
 
 STATED = 0.5  # probability from which a verdict is stated
-SIGNAL = 0.95  # probability of being better than a constant, below which the ranking of rows decides
+CLEAR = 0.95  # probability of `underfit` from which it is stated without a signal, too
+SIGNAL = 0.975  # probability of being better than a constant, below which the ranking of rows decides
 REFERENCE = 0.95  # probability from which another kind of model is better: its 90% interval is above `min_effect`
 AHEAD = (0.1, 0.3)  # training ahead of validation, as a share of its loss: not at all, and far
 SMALL = 0.01  # smallest forecast gain of twice the rows that advice mentions
@@ -69,7 +70,8 @@ def judge(facts: Facts) -> Verdict:
     known = simpler is not None or flexible is not None
     if known:
         name = _stated(probabilities)
-        if name != "overfit" and not facts.learns:
+        clear = name == "overfit" or (name == "underfit" and probabilities[name] >= CLEAR)
+        if not clear and not facts.learns:
             name = "inconclusive"
     findings = tuple(_findings(facts, name, simpler, flexible, probabilities))
     better = simpler if name == "overfit" else flexible

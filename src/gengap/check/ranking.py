@@ -8,7 +8,6 @@ import numpy as np
 
 from gengap.check.gains import LossUnits
 from gengap.check.inputs import Inputs
-from gengap.data.units import Units, group_units, time_units
 from gengap.stats.permutation import ORDERS, PermutationTest, permutation_test
 from gengap.tasks import Multiclass, Regression
 
@@ -30,7 +29,7 @@ def ranking_test(outputs: Iterable[np.ndarray], inputs: Inputs, units: LossUnits
     y, task = inputs.labels[rows], Regression()
     if inputs.classes is not None:
         y, task = np.eye(inputs.class_count)[y], Multiclass(tuple(map(str, inputs.classes)))
-    sampled = _sampling_units(inputs)
+    sampled = units.sampling
     orders = ORDERS if sampled is None and y.size * ORDERS <= CELLS else FEWEST_ORDERS
     return permutation_test(
         (_as_line(each[rows], inputs.class_count) for each in outputs),
@@ -47,13 +46,3 @@ def _as_line(outputs: np.ndarray, classes: int) -> np.ndarray:
     if classes and outputs.ndim == 1:
         outputs = np.where(np.isnan(outputs)[:, None], np.nan, outputs[:, None] == np.arange(classes))
     return outputs.reshape(1, len(outputs), -1)
-
-
-def _sampling_units(inputs: Inputs) -> Units | None:
-    """Return the groups or the blocks of time of the rows; None if rows are independent."""
-    if inputs.groups is not None:
-        return group_units(inputs.groups, "groups")
-    if inputs.split == "time":
-        y = np.eye(inputs.class_count)[inputs.labels] if inputs.by_class else inputs.labels
-        return time_units(np.arange(inputs.rows), y, "time")  # rows are in the order of time
-    return None

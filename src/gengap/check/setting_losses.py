@@ -79,7 +79,7 @@ class Evaluator:
         inputs: Rows and folds.
         loss: How the loss is measured.
         n_jobs: Number of fits at the same time, as joblib takes it.
-        seed: Seed of estimators without one.
+        seed: Seed of the first fold's estimators without one; the other folds have the next numbers.
         progress: Function that is called with the number of finished fits and a name.
         facts: What the fits of the given estimator showed.
         unfinished: Whether one of its fits stopped before it converged.
@@ -136,7 +136,7 @@ class Evaluator:
         estimator, fitted = self._prepared(setting), {}
         found: list[Evaluation] = []
         for batch in filter(None, (order[start:end] for start, end in pairwise(ends))):
-            tasks = [self._task(unfitted(estimator), at, tuple(stages), train, rounds) for at in batch]
+            tasks = [self._task(estimator, at, tuple(stages), train, rounds) for at in batch]
             for at, result in zip(batch, self._run(tasks), strict=True):
                 if isinstance(result, str):
                     self._refuse(result, setting, folds[at])
@@ -160,8 +160,8 @@ class Evaluator:
             yield result
 
     def _prepared(self, setting: Setting) -> Any:
-        """Return the unfitted estimator of a setting, with a seed, and without output and too many threads."""
-        estimator = silenced(with_seed(setting.apply(self.estimator), self.seed))
+        """Return the unfitted estimator of a setting, without output and too many threads."""
+        estimator = silenced(setting.apply(self.estimator))
         return with_one_thread(estimator) if self.inputs.rows < MANY_ROWS else estimator
 
     def _task(self, estimator: Any, at: int, stages: tuple[float, ...], train: bool, rounds: str) -> FoldTask:
@@ -169,6 +169,8 @@ class Evaluator:
         count = min(len(fold[1]), len(fold[0])) if train else 0
         drawn = np.random.default_rng(self.seed).permutation(fold[0])[:count]
         earlier = self.earlier.get(at) if rounds else None
+        # folds with one seed would share its luck, and their spread would not show it
+        estimator = with_seed(unfitted(estimator), (self.seed + at) % 2**32)
         return FoldTask(estimator, self.inputs, self.loss, fold, stages, np.sort(drawn), rounds, earlier)
 
     def _keep(self, at: int, fit: FoldFit) -> None:
