@@ -125,27 +125,6 @@ def test_a_date_that_cant_be_read_is_named_by_its_row_in_the_whole_table(folder:
     assert not (folder / "no.parquet").exists()
 
 
-def test_a_model_saved_before_encodings_still_wants_complete_numbers(model: Path, tmp_path: Path) -> None:
-    from gengap.models.saved_model import ModelCard, write_card
-
-    old = gengap.study(
-        pd.DataFrame({"a": [0.5, 1.5] * 40, "b": [1.0, 2.5, 3.5, 1.5] * 20, "y": [0, 1] * 40}),
-        target="y",
-        only="sizes/Tiny",
-        max_epochs=2,
-        out=tmp_path / "s",
-    )
-    assert old.folder
-    from gengap.models.saved_model import load_saved
-
-    plain = tmp_path / "old.keras"
-    load_saved(old.folder / "models" / "sizes" / "Tiny.keras").save(plain)
-    write_card(plain, ModelCard(("a", "b"), "y"))
-    assert gengap.predict(plain, pa.table({"b": [1.0], "a": [2.0]}), tmp_path / "p.parquet") == 1
-    with pytest.raises(DataError, match="row 1, column 'a': the cell is empty"):
-        gengap.predict(plain, pa.table({"b": [1.0], "a": pa.array([None], pa.float64())}), tmp_path / "p.parquet")
-
-
 def test_group_time_and_keep_from_the_command_line(folder: Path) -> None:
     options = ["--target", "y", "--only", "sizes/Tiny", "--max-epochs", "2", "--json"]
     chosen = ["--group", "patient", "--keep", "number", "--keep", "key"]

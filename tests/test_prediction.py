@@ -81,7 +81,6 @@ def test_probabilities_are_those_of_the_logged_loss(
 
 def test_columns_are_found_by_name_with_or_without_the_target(model: Path, table: pa.Table, tmp_path: Path) -> None:
     card = read_card(model)
-    assert card.encoding is not None
     assert (card.columns, card.encoding.features, card.target) == (("a", "b", "c"), ("a", "b", "c"), "is it")
     gengap.predict(model, table, tmp_path / "whole.parquet")
     turned = table.select(["c", "b", "a"]).append_column("more", table["b"])

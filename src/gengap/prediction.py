@@ -71,9 +71,7 @@ def predict(
         raise UsageError(f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {named}")
     check_output(out, "predict", [table], overwrite=overwrite)
     card = read_card(path)
-    numbers = pa.schema([pa.field(column, pa.float32(), nullable=False) for column in card.columns])
-    needed = card.encoding.schema if card.encoding else numbers
-    copied, batches = feature_batches(table, needed, progress, ids)
+    copied, batches = feature_batches(table, card.encoding.schema, progress, ids)
     example = card.predictions(np.zeros((1, max(len(card.classes), 1))))
     if twice := [name for name in copied.names if name in example]:
         called = f"{twice[0]!r} is what the model's own column is called"
@@ -154,18 +152,16 @@ def _predictions(
 
     from gengap.data.encoding import collect_columns
 
-    card = model.card
-    steps = card.encoding.steps if card.encoding else ()
-    before = 0
+    encoding, before = model.card.encoding, 0
     for batch, copied in batches:
-        raw = collect_columns([batch], card.columns, exact=card.encoding.exact if card.encoding else ())
+        raw = collect_columns([batch], encoding.columns, exact=encoding.exact)
         try:
-            for step in steps:
+            for step in encoding.steps:
                 unseen.add(step, raw.column(step.name))
-            x = card.encoding.encode(raw) if card.encoding else raw.numbers
+            x = encoding.encode(raw)
         except UnreadableValueError as unread:
             row = before + unread.row + 1
             raise BadRowError(origin, row, unread.column, unread.problem, unread.hint) from None
         before += len(raw)
-        answers = card.predictions(model.outputs(x))
+        answers = model.card.predictions(model.outputs(x))
         yield pa.RecordBatch.from_arrays([*copied, *(pa.array(each) for each in answers.values())], schema=schema)

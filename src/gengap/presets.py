@@ -11,32 +11,7 @@ import msgspec
 
 from gengap.errors import PlanError, did_you_mean
 from gengap.files.limits import read_document
-from gengap.models.treatments import (
-    L1,
-    L1L2,
-    L2,
-    AnyTreatment,
-    Augment,
-    BatchNorm,
-    Clip,
-    Dropout,
-    Ensemble,
-    Freeze,
-    Ftrl,
-    LabelSmoothing,
-    LayerNorm,
-    LogTarget,
-    Mixup,
-    Noise,
-    Periodic,
-    QuantileNormal,
-    RecurrentDropout,
-    SpatialDropout,
-    TimeMask,
-    WeightAverage,
-    WeightDecay,
-    WordDropout,
-)
+from gengap.models import treatments as t
 from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.train.recipe import Constant, Cosine, InverseTime
 from gengap.train.stopping import Stopping
@@ -47,9 +22,9 @@ SIZES_AND_REGULARIZERS = (
     Trial(run="sizes/Small", units=(16, 16)),
     Trial(run="sizes/Medium", units=(64, 64, 64)),
     Trial(run="sizes/large", units=LARGE),
-    Trial(run="regularizers/l2", units=LARGE, treatments=(L2(0.001),)),
-    Trial(run="regularizers/dropout", units=LARGE, treatments=(Dropout(0.5),)),
-    Trial(run="regularizers/combined", units=LARGE, treatments=(L2(0.0001), Dropout(0.5))),
+    Trial(run="regularizers/l2", units=LARGE, treatments=(t.L2(0.001),)),
+    Trial(run="regularizers/dropout", units=LARGE, treatments=(t.Dropout(0.5),)),
+    Trial(run="regularizers/combined", units=LARGE, treatments=(t.L2(0.0001), t.Dropout(0.5))),
 )
 
 
@@ -73,16 +48,16 @@ QUICK: dict[str, dict[str, object]] = {
 
 def quick() -> Plan:
     """Return the tutorial's models with standardised features and shorter runs, and the better recipe."""
-    trials = tuple(msgspec.structs.replace(t, **QUICK[t.run]) for t in SIZES_AND_REGULARIZERS)
+    trials = tuple(msgspec.structs.replace(trial, **QUICK[trial.run]) for trial in SIZES_AND_REGULARIZERS)
     # bfloat16 changes best losses by less than a tenth of the spread between seeds: docs/howto/machines.md.
     recipe = Recipe(max_epochs=1_000, schedule=InverseTime(decay_epochs=100.0), stop="verdict", precision="auto")
     shorter = msgspec.structs.replace(better(dropout=0.1, sigma=0.1), max_epochs=20, min_steps=None, patience=6)
     return Plan(name="quick", trials=(*trials, shorter), recipe=recipe, built_in_validation=10_000)
 
 
-def _better_treatments(dropout: float, sigma: float) -> tuple[AnyTreatment, ...]:
-    dropped = (Dropout(dropout),) if dropout else ()
-    return (Clip(4.0), Periodic(8, 8, sigma), Ensemble(8), *dropped, WeightDecay(0.01))
+def _better_treatments(dropout: float, sigma: float) -> tuple[t.AnyTreatment, ...]:
+    dropped = (t.Dropout(dropout),) if dropout else ()
+    return (t.Clip(4.0), t.Periodic(8, 8, sigma), t.Ensemble(8), *dropped, t.WeightDecay(0.01))
 
 
 BETTER = _better_treatments(0.3, 0.03)
@@ -110,7 +85,7 @@ def better(run: str = "better/Ensemble", dropout: float = 0.3, sigma: float = 0.
     )
 
 
-def _also(trial: Trial, treatment: AnyTreatment) -> Trial:
+def _also(trial: Trial, treatment: t.AnyTreatment) -> Trial:
     """Return the trial with a treatment before its own: for tables with skewed columns or a skewed target."""
     return msgspec.structs.replace(trial, treatments=(treatment, *trial.treatments))
 
@@ -119,23 +94,23 @@ BETTER_TRIALS = (
     better(),
     better("better/dropout 0.1", dropout=0.1, sigma=0.1),
     better("better/no dropout", dropout=0.0, sigma=0.5),
-    _also(better("better/normal scores", dropout=0.1, sigma=0.1), QuantileNormal()),
-    _also(better("better/log target", dropout=0.1, sigma=0.1), LogTarget()),
+    _also(better("better/normal scores", dropout=0.1, sigma=0.1), t.QuantileNormal()),
+    _also(better("better/log target", dropout=0.1, sigma=0.1), t.LogTarget()),
 )
 
 SIZE_UNITS = ((16,), (16, 16), (64, 64), (128, 128, 128), (256, 256, 256), (512, 512, 512, 512))
-SWEEPS: tuple[tuple[AnyTreatment, ...], ...] = (
-    *((L1(strength),) for strength in (1e-4, 1e-3)),
-    *((L2(strength),) for strength in (1e-4, 1e-3, 1e-2)),
-    (L1L2(1e-4, 1e-4),),
-    *((Dropout(rate),) for rate in (0.2, 0.5, 0.7)),
-    *((L2(strength), Dropout(0.5)) for strength in (1e-4, 1e-3)),
-    *((WeightDecay(strength),) for strength in (0.1, 1.0)),
-    (Ftrl(0.003),),
-    (BatchNorm(),),
-    *((Noise(sd),) for sd in (0.1, 0.3)),
-    *((Mixup(alpha),) for alpha in (0.2, 1.0)),
-    *((LabelSmoothing(rate),) for rate in (0.05, 0.2)),
+SWEEPS: tuple[tuple[t.AnyTreatment, ...], ...] = (
+    *((t.L1(strength),) for strength in (1e-4, 1e-3)),
+    *((t.L2(strength),) for strength in (1e-4, 1e-3, 1e-2)),
+    (t.L1L2(1e-4, 1e-4),),
+    *((t.Dropout(rate),) for rate in (0.2, 0.5, 0.7)),
+    *((t.L2(strength), t.Dropout(0.5)) for strength in (1e-4, 1e-3)),
+    *((t.WeightDecay(strength),) for strength in (0.1, 1.0)),
+    (t.Ftrl(0.003),),
+    (t.BatchNorm(),),
+    *((t.Noise(sd),) for sd in (0.1, 0.3)),
+    *((t.Mixup(alpha),) for alpha in (0.2, 1.0)),
+    *((t.LabelSmoothing(rate),) for rate in (0.05, 0.2)),
 )
 
 
@@ -148,34 +123,34 @@ def full() -> Plan:
 
 
 CLONE_WIDTHS = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4)
-CLONE_TREATMENTS: tuple[tuple[AnyTreatment, ...], ...] = (
-    (L2(0.001),),
-    (Dropout(0.3),),
-    (Augment(),),
-    (WordDropout(0.2),),
-    (TimeMask(0.2),),
+CLONE_TREATMENTS: tuple[tuple[t.AnyTreatment, ...], ...] = (
+    (t.L2(0.001),),
+    (t.Dropout(0.3),),
+    (t.Augment(),),
+    (t.WordDropout(0.2),),
+    (t.TimeMask(0.2),),
 )
-CLONE_SWEEPS: tuple[tuple[AnyTreatment, ...], ...] = (
-    *((L1(strength),) for strength in (1e-5, 1e-4)),
-    *((L2(strength),) for strength in (1e-4, 1e-3, 1e-2)),
-    (L1L2(1e-5, 1e-4),),
-    *((Dropout(rate),) for rate in (0.2, 0.5)),
-    (SpatialDropout(0.2),),
-    (RecurrentDropout(0.2),),
-    (L2(1e-4), Dropout(0.3)),
-    *((WeightDecay(strength),) for strength in (0.01, 0.1)),
-    (BatchNorm(),),
-    (LayerNorm(),),
-    (Noise(0.1),),
-    (Mixup(0.2),),
-    (LabelSmoothing(0.1),),
-    (Augment(),),
-    (Augment(shift=0.1, rotation=0.05, zoom=0.1),),
-    (Augment(flip="horizontal"),),
-    *((WordDropout(rate),) for rate in (0.1, 0.3)),
-    (TimeMask(0.3),),
-    (Freeze(1),),
-    (WeightAverage(),),
+CLONE_SWEEPS: tuple[tuple[t.AnyTreatment, ...], ...] = (
+    *((t.L1(strength),) for strength in (1e-5, 1e-4)),
+    *((t.L2(strength),) for strength in (1e-4, 1e-3, 1e-2)),
+    (t.L1L2(1e-5, 1e-4),),
+    *((t.Dropout(rate),) for rate in (0.2, 0.5)),
+    (t.SpatialDropout(0.2),),
+    (t.RecurrentDropout(0.2),),
+    (t.L2(1e-4), t.Dropout(0.3)),
+    *((t.WeightDecay(strength),) for strength in (0.01, 0.1)),
+    (t.BatchNorm(),),
+    (t.LayerNorm(),),
+    (t.Noise(0.1),),
+    (t.Mixup(0.2),),
+    (t.LabelSmoothing(0.1),),
+    (t.Augment(),),
+    (t.Augment(shift=0.1, rotation=0.05, zoom=0.1),),
+    (t.Augment(flip="horizontal"),),
+    *((t.WordDropout(rate),) for rate in (0.1, 0.3)),
+    (t.TimeMask(0.3),),
+    (t.Freeze(1),),
+    (t.WeightAverage(),),
 )
 CLONE_DEPTHS = tuple(Trial(run=f"depth/{depth:g}x", depth=depth) for depth in (0.5, 2))
 CLONE_RECIPE = Recipe(batch=32, max_epochs=60, schedule=Constant(0.001), stopping=Stopping(patience=8))

@@ -24,6 +24,7 @@ from report.page_made import study_made
 
 from gengap.analysis.evaluation import HoldoutEvaluation
 from gengap.analysis.summary import SCHEMA, StudySummary
+from gengap.data.encoding import Encoding, Number
 from gengap.files.checksums import LIST, Checksums
 from gengap.history import History, Series, write_histories
 from gengap.models.saved_model import CARD_FILE, ModelCard
@@ -179,6 +180,11 @@ def plans() -> list[bytes]:
     return [load_plan(name).to_toml().encode() for name in ("quick", "tutorial", "full")]
 
 
+def plain_card(*columns: str) -> ModelCard:
+    """The card of a model of plain numbers."""
+    return ModelCard(Encoding(tuple(Number(name=name, median=0.0) for name in columns)), "y")
+
+
 def card() -> list[bytes]:
     """Saved models as far as a card is read: an archive with one beside other members."""
     import zipfile
@@ -186,7 +192,7 @@ def card() -> list[bytes]:
     def write(sink: io.BytesIO) -> None:
         with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("config.json", "{}")
-            archive.writestr(CARD_FILE, msgspec.json.encode(ModelCard(("a", "b"), "y")))
+            archive.writestr(CARD_FILE, msgspec.json.encode(plain_card("a", "b")))
 
     return [_written(write)]
 

@@ -36,7 +36,7 @@ from gengap.errors import GengapError, PlanError, StudyFolderError, UsageError
 from gengap.files.writing import atomic_write, safe_join
 from gengap.history import History, Series, write_histories
 from gengap.models.backend import keras
-from gengap.models.saved_model import ModelCard, load_saved, read_card, write_card
+from gengap.models.saved_model import load_saved, read_card, write_card
 from gengap.options.study_options import RunSpec
 from gengap.presets import load_plan
 from gengap.report.html import render
@@ -139,7 +139,7 @@ def model(path: Path, config: dict[str, object] | None = None) -> Path:
         with zipfile.ZipFile(path, "w") as archive:
             for name, content in members.items():
                 archive.writestr(name, content)
-    write_card(path, ModelCard(("a", "b"), "y"))
+    write_card(path, originals.plain_card("a", "b"))
     return path
 
 
@@ -151,7 +151,7 @@ def test_a_model_with_python_code_in_a_layer_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.keras"
     whole.save(path)
     touched.unlink(missing_ok=True)
-    write_card(path, ModelCard(("a", "b"), "y"))
+    write_card(path, originals.plain_card("a", "b"))
     assert read_card(path).columns == ("a", "b")
     with pytest.raises(UsageError, match=r"a\.keras: Keras can't load this model"):
         load_saved(path)
@@ -190,7 +190,7 @@ def test_a_model_of_another_format_is_not_loaded_by_its_name(tmp_path: Path) -> 
     whole.save(tmp_path / "a.h5")
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
-        archive.writestr("gengap.json", msgspec.json.encode(ModelCard(("a", "b"), "y")))
+        archive.writestr("gengap.json", msgspec.json.encode(originals.plain_card("a", "b")))
     (tmp_path / "a.h5").write_bytes((tmp_path / "a.h5").read_bytes() + sink.getvalue())
     assert read_card(tmp_path / "a.h5").target == "y"
     with pytest.raises(UsageError, match=r"a\.h5: this is no \.keras file"):

@@ -18,6 +18,7 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from gengap.data.encoding import Encoding, Number
 from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models.predictor import load_predictor, write_mixture
@@ -227,7 +228,8 @@ def test_a_damaged_file_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def card(*members: SavedMember) -> ModelCard:
-    return ModelCard(("a", "b", "c"), "y", members=members)
+    encoding = Encoding(tuple(Number(name=name, median=0.0) for name in "abc"))
+    return ModelCard(encoding, "y", members=members)
 
 
 def test_a_mixture_predicts_the_weighted_mean_of_probabilities(tmp_path: Path) -> None:

@@ -38,17 +38,20 @@ class SavedMember(msgspec.Struct, frozen=True):
 
 
 class ModelCard(msgspec.Struct, frozen=True):
-    """The `columns` of the table that it reads, the `target` it was trained on, the `task` and its classes.
+    """What a model reads and predicts.
 
-    `encoding` makes the model's inputs of those columns; without one, they are the columns themselves. `mean` and
-    `scale` are those of a target that is a number. `members` are the models whose predictions are averaged.
+    Attributes:
+        encoding: How a table's columns become the model's inputs.
+        target: Name of the target that it was trained on.
+        mean: Mean of a target that is a number.
+        scale: What such a target was divided by.
+        members: The models whose predictions are averaged.
     """
 
-    columns: tuple[str, ...]
+    encoding: Encoding
     target: str
     task: TaskName = "binary"
     classes: tuple[str, ...] = ()
-    encoding: Encoding | None = None
     mean: float = 0.0
     scale: float = 1.0
     members: tuple[SavedMember, ...] = ()
@@ -58,13 +61,18 @@ class ModelCard(msgspec.Struct, frozen=True):
         """Return the card of a run's model for a task."""
         members = (SavedMember(run),) if run else ()
         if isinstance(task, Regression):
-            return cls(encoding.columns, target, task.name, (), encoding, task.mean, task.scale, members)
-        return cls(encoding.columns, target, task.name, task.classes, encoding, members=members)
+            return cls(encoding, target, task.name, (), task.mean, task.scale, members)
+        return cls(encoding, target, task.name, task.classes, members=members)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table that it reads."""
+        return self.encoding.columns
 
     @property
     def features(self) -> int:
         """Number of the model's inputs."""
-        return len(self.encoding.features) if self.encoding else len(self.columns)
+        return len(self.encoding.features)
 
     @property
     def weights(self) -> dict[str, float]:
