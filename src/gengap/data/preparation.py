@@ -23,6 +23,7 @@ from gengap.data.rows import Rows
 from gengap.data.sources.source import Source
 from gengap.data.stored_rows import (
     SAMPLE_ROWS,
+    StoredRows,
     StoredStatistics,
     make_room,
     open_stored_rows,
@@ -135,23 +136,7 @@ def prepare_large_table(
     stretch, sample, *others = read.some([train[:STRETCH_ROWS], np.sort(sampled), *parts[1:]])
     found = _find_columns(stretch, sample, others, source)
     encoding = found.encoding
-    keys = [raw.keys(np.arange(len(raw)), encoding.columns) for raw in others]
-    passing = _RunningStatistics(encoding, standardise, keys)
-    identity = (FORMAT, read.digest, encoding.steps, str(msgspec.to_builtins(task)), standardise, len(train))
-    digest = hashlib.sha256(msgspec.json.encode(identity))
-    digest.update(train.tobytes())
-    digest.update(task.strata(y).tobytes())
-    path = stored_path(digest)
-    try:
-        stored, statistics = open_stored_rows(path)
-        os.utime(path)  # the oldest are those that are unused for longest
-    except (OSError, ValueError):
-        make_room(path.parent)
-        is_train = np.zeros(len(y), bool)
-        is_train[train] = True
-        blocks = passing.blocks(read.batches(), is_train, y, task, source.origin)
-        write_stored_rows(path, blocks, passing.statistics, seed=0, rows=len(train))
-        stored, statistics = open_stored_rows(path)
+    stored, statistics = _store(read, source, encoding, train, y, task, standardise, others)
     validation, test = (
         Rows((encoding.encode(raw) - statistics.mean) / statistics.scale, task.encoded(y[part]))
         if len(part)
@@ -175,6 +160,37 @@ def prepare_large_table(
         (on_disk, *found.notes),
         test_keys=others[1].keys(np.arange(len(others[1])), others[1].names),
     )
+
+
+def _store(
+    read: _TablePass,
+    source: Source,
+    encoding: Encoding,
+    train: np.ndarray,
+    y: np.ndarray,
+    task: AnyTask,
+    standardise: bool,
+    others: Sequence[RawTable],
+) -> tuple[StoredRows, StoredStatistics]:
+    """Store the encoded training rows, unless they are stored already; `others` are validation and test rows."""
+    keys = [raw.keys(np.arange(len(raw)), encoding.columns) for raw in others]
+    passing = _RunningStatistics(encoding, standardise, keys)
+    identity = (FORMAT, read.digest, encoding.steps, str(msgspec.to_builtins(task)), standardise, len(train))
+    digest = hashlib.sha256(msgspec.json.encode(identity))
+    digest.update(train.tobytes())
+    digest.update(task.strata(y).tobytes())
+    path = stored_path(digest)
+    try:
+        found = open_stored_rows(path)
+        os.utime(path)  # the oldest are those that are unused for longest
+    except (OSError, ValueError):
+        make_room(path.parent)
+        is_train = np.zeros(len(y), bool)
+        is_train[train] = True
+        blocks = passing.blocks(read.batches(), is_train, y, task, source.origin)
+        write_stored_rows(path, blocks, passing.statistics, seed=0, rows=len(train))
+        found = open_stored_rows(path)
+    return found
 
 
 def _find_columns(stretch: RawTable, sample: RawTable, others: Sequence[RawTable], source: Source) -> ColumnsFound:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gengap.data.units import Units, group_units, time_units
+from gengap.data.units import Units, effective_size, group_units, time_units
 from gengap.data.value_formats import read_dates
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError, counted, shown
 from gengap.options.study_options import DataSpec
@@ -344,16 +344,6 @@ def describe_weights(column: str | None, weights: Mapping[str, np.ndarray], bala
     """Return how rows and classes are weighted; `weights` are those of each part by its name."""
     messages = [] if column is None else [Message("table-weights", {"column": column})]
     for part, each in weights.items():
-        values = {"part": part, "rows": len(each), "effective": round(effective_rows(each))}
+        values = {"part": part, "rows": len(each), "effective": round(effective_size(each))}
         messages.append(Message("table-weights-effective", values))
     return (*messages, *[Message("table-class-weights")] * balanced)
-
-
-def effective_rows(weights: np.ndarray) -> float:
-    """Return the effective sample size of weighted rows, (sum w)² / sum w² (Kish 1965).
-
-    >>> effective_rows(np.array([1.0, 1.0, 1.0, 1.0, 0.0])), effective_rows(np.array([3.0, 1.0]))
-    (4.0, 1.6)
-    """
-    exact = weights.astype(np.float64)
-    return float(exact.sum() ** 2 / (exact**2).sum())

@@ -46,8 +46,8 @@ class Units:
 
     @property
     def effective(self) -> float:
-        """Effective number of units of unequal size, (sum n)² / sum n² (Kish 1965)."""
-        return float(self.counts.sum() ** 2 / (self.counts.astype(np.float64) ** 2).sum())
+        """Effective number of units of unequal size."""
+        return effective_size(self.counts)
 
     @property
     def enough(self) -> bool:
@@ -87,6 +87,16 @@ class Units:
         rows = np.empty(len(order), np.int64)
         rows[self._order] = order[taken]
         return rows
+
+
+def effective_size(weights: np.ndarray) -> float:
+    """Return the effective sample size of weighted rows, or of units by their rows: (sum w)² / sum w² (Kish 1965).
+
+    >>> effective_size(np.array([1.0, 1.0, 1.0, 1.0, 0.0])), effective_size(np.array([3.0, 1.0]))
+    (4.0, 1.6)
+    """
+    exact = weights.astype(np.float64)
+    return float(exact.sum() ** 2 / (exact**2).sum())
 
 
 def group_units(values: np.ndarray, column: str) -> Units:

@@ -26,7 +26,7 @@ from gengap.study.folder import StudyFolder
 from gengap.study.scheduler import Scheduler
 from gengap.tasks import OwnLoss
 from gengap.train.baselines import Baseline, refit
-from gengap.train.local import BuildTrial, BuiltTrial
+from gengap.train.local import BuildTrial, BuiltTrial, PendingTrial
 from gengap.train.stopping import NEVER
 
 MARGIN = 1.5  # time for a second training, as a multiple of the first one's
@@ -113,7 +113,7 @@ def _refit_trial(scheduler: Scheduler, run: str, folder: StudyFolder) -> Iterato
     those of further folds, so that a repeated study finds them.
     """
     assert scheduler.plan.growth is not None
-    rows, trial, results = _all_rows(scheduler), scheduler.trials[run], scheduler.results()
+    trial, results = scheduler.trials[run], scheduler.results()
     for seed in results.seeds(run):
         number, best = scheduler.plan.growth.folds + seed, results.trained[run, seed].best_epoch
         assert best is not None
@@ -122,13 +122,21 @@ def _refit_trial(scheduler: Scheduler, run: str, folder: StudyFolder) -> Iterato
             one = scheduler.pending(trial, seed, fingerprint)
             one = replace(one, build=FixedEpochs(one.build, best + 1), on_progress=None, on_start=None)
             one = replace(one, checkpoints=folder.fold_checkpoints(run, number, fingerprint))
-            with closing(scheduler.run_pending([one], (rows, scheduler.dataset.validation))) as completed:
-                for each in completed:
-                    if each.result.stopped not in ("interrupted", "diverged"):
-                        model = scheduler.exported(run, each.model)
-                        folder.save_fold(run, number, fingerprint, np.zeros((1, 1)), *model)
+            _train_on_all_rows(scheduler, one, number, fingerprint, folder)
         trained = folder.read_fold(run, number, fingerprint, 1) is not None
         yield folder.fold_file(run, number, ".keras") if trained else folder.model_file(run, seed)
+
+
+def _train_on_all_rows(
+    scheduler: Scheduler, one: PendingTrial, number: int, fingerprint: str, folder: StudyFolder
+) -> None:
+    """Train a trial on the training and validation rows, and save it like a fold unless it ended early."""
+    rows = (_all_rows(scheduler), scheduler.dataset.validation)
+    with closing(scheduler.run_pending([one], rows)) as completed:
+        for each in completed:
+            if each.result.stopped not in ("interrupted", "diverged"):
+                model = scheduler.exported(one.run, each.model)
+                folder.save_fold(one.run, number, fingerprint, np.zeros((1, 1)), *model)
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,7 @@ def study(
         if model is not None and not isinstance(model, ModelFunction):
             dataset, user_models, plan = load_for_clones(source, held_out, data, plan, model, run.texts, groups)
         else:
-            if isinstance(source, str) and source == "collider" and data.validation is None and data.rows is None:
-                data = DataSpec.of(data, validation=plan.built_in_validation)
+            data = _with_default(data, source, plan)
             dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
             user_models = _user_models(model, dataset, folder is not None, left_out) if model else None
         _check_validation_rows(dataset, data)
@@ -134,14 +133,7 @@ def study(
         if not data.extra_columns and groups is None:  # else rows belong together
             _cross_validate_finalists(scheduler)
         found = _conclude(scheduler, run, started, provenance, all_rows)
-        if folder is not None and found.trials:
-            folder.start_results()
-            best = save_models(scheduler, found.summary.recommendation, folder)
-            if not found.summary.interrupted:
-                found = with_test_rows(found, _predictions(scheduler), best, folder)
-            if run.out:
-                write_results(found, folder)
-    return found
+        return found if folder is None or not found.trials else _saved(found, scheduler, run, folder)
 
 
 def _refuse(*, held_out: Any, texts: Any, groups: Any) -> None:
@@ -207,6 +199,12 @@ def _open_folder(run: RunSpec, data: DataSpec, plan: Plan, stack: contextlib.Exi
     return folder
 
 
+def _with_default(data: DataSpec, source: Any, plan: Plan) -> DataSpec:
+    """Return the specification with the plan's number of validation rows of the built-in source."""
+    built_in = isinstance(source, str) and source == "collider" and data.validation is None and data.rows is None
+    return DataSpec.of(data, validation=plan.built_in_validation) if built_in else data
+
+
 def _check_validation_rows(dataset: Dataset, data: DataSpec) -> None:
     """Check that conclusions are possible. Raises TooFewRowsError if not."""
     rows = len(dataset.validation)
@@ -223,6 +221,17 @@ def _user_models(model: ModelFunction, dataset: Dataset, saved: bool, left_out: 
 
     weighted = dataset.train.weights is not None
     return UserModels(model, len(dataset.columns), dataset.task, saved, left_out, weighted)
+
+
+def _saved(found: Study, scheduler: Scheduler, run: RunSpec, folder: StudyFolder) -> Study:
+    """Save the models and results, and return the study with its figures on the test rows."""
+    folder.start_results()
+    best = save_models(scheduler, found.summary.recommendation, folder)
+    if not found.summary.interrupted:
+        found = with_test_rows(found, _predictions(scheduler), best, folder)
+    if run.out:
+        write_results(found, folder)
+    return found
 
 
 def _predictions(scheduler: Scheduler) -> Callable[[Path], TestPredictions]:

@@ -122,12 +122,16 @@ def _check_options(epochs: int, batch: int, stopping: Stopping | None, callbacks
 
 def _why_not_finite(splits: Mapping[str, Rows]) -> str:
     """Return what may be the reason: the first row with a value that is not finite, or else the learning rate."""
-    for split, rows in splits.items():
-        for name, values in (("x", rows.x), ("y", rows.y), ("sample_weight", rows.weights)):
-            for array in list_arrays(values):
-                if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
-                    row = int(np.argwhere(~np.isfinite(array))[0, 0])
-                    return f"{split}: {name} holds a value that is not finite, in row {row} (counted from 0)"
+    parts = (
+        (split, name, array)
+        for split, rows in splits.items()
+        for name, values in (("x", rows.x), ("y", rows.y), ("sample_weight", rows.weights))
+        for array in list_arrays(values)
+    )
+    for split, name, array in parts:
+        if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
+            row = int(np.argwhere(~np.isfinite(array))[0, 0])
+            return f"{split}: {name} holds a value that is not finite, in row {row} (counted from 0)"
     return "Try a lower learning rate"
 
 

@@ -134,33 +134,38 @@ def target_of(schema: pa.Schema) -> str | None:
 def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> RowBlock:
     """Return the columns of `raw` that `schema` names, in its types, without bad rows."""
     arrays = [_cast(raw.column(field.name), field.type) for field in schema]
-    fine = {}
     with np.errstate(over="ignore"):
-        for field, array in zip(schema, arrays, strict=True):
-            if pa.types.is_floating(field.type):
-                values = array.to_numpy(zero_copy_only=False)
-                # A float64 target must fit 32 bits as well: models compute in float32.
-                narrow = values if values.dtype == np.float32 else values.astype(np.float32)
-                fine[field.name] = ~np.isinf(narrow) if field.nullable else np.isfinite(narrow)
-                if binary and not fine.keys() - {schema.names[0]}:
-                    fine[field.name] &= (values == 0) | (values == 1)
-            elif field.name == schema.names[0] and not field.nullable:  # a target of texts
-                fine[field.name] = array.is_valid().to_numpy(zero_copy_only=False)
+        fine = dict(_fine_values(arrays, schema, binary))
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
     if all(column.all() for column in fine.values()):
         return RowBlock(batch, len(batch))
     table, names = np.stack(list(fine.values())), list(fine)
     good = table.all(axis=0)
-    faults = []
-    for row in np.flatnonzero(~good):
-        name = names[int(np.argmin(table[:, row]))]
-        value = raw.column(name)[int(row)].as_py()
-        if not pa.types.is_floating(schema.field(name).type) or (value is None and name == target_of(schema)):
-            problem = NO_TARGET
-        else:
-            problem = number_problem(value, binary and name == schema.names[0]) or f"{value} is out of range"
-        faults.append(Fault(int(row) + 1, name, problem))
+    bad = [(int(row), names[int(np.argmin(table[:, row]))]) for row in np.flatnonzero(~good)]
+    faults = (
+        Fault(row + 1, name, _problem(raw.column(name)[row].as_py(), name, schema, binary)) for row, name in bad
+    )
     return RowBlock(batch.filter(pa.array(good)), len(batch), tuple(faults))
+
+
+def _fine_values(arrays: Iterable[pa.Array], schema: pa.Schema, binary: bool) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield which values (rows,) can be used, for each column of numbers and for a target of texts, by its name."""
+    for place, (column, array) in enumerate(zip(schema, arrays, strict=True)):
+        if pa.types.is_floating(column.type):
+            values = array.to_numpy(zero_copy_only=False)
+            # A float64 target must fit 32 bits as well: models compute in float32.
+            narrow = values if values.dtype == np.float32 else values.astype(np.float32)
+            fine = ~np.isinf(narrow) if column.nullable else np.isfinite(narrow)
+            yield column.name, fine & ((values == 0) | (values == 1)) if binary and place == 0 else fine
+        elif place == 0 and not column.nullable:
+            yield column.name, array.is_valid().to_numpy(zero_copy_only=False)
+
+
+def _problem(value: Any, name: str, schema: pa.Schema, binary: bool) -> str:
+    """Return what is wrong with a value of a column."""
+    if not pa.types.is_floating(schema.field(name).type) or (value is None and name == target_of(schema)):
+        return NO_TARGET
+    return number_problem(value, binary and name == schema.names[0]) or f"{value} is out of range"
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -202,12 +207,11 @@ def accept_rows(
         with closing(blocks):
             for block in blocks:
                 left = block.rows if rows is None else rows - good
-                for before, fault in enumerate(block.faults):
-                    if fault.row - 1 - before >= left:
-                        break
-                    if on_bad_row != "skip":
-                        hint = _hint(fault, block, read + block.rows, on_bad_row, features)
-                        _raise(fault._replace(row=read + fault.row), file, hint)
+                reached = [fault for before, fault in enumerate(block.faults) if fault.row - 1 - before < left]
+                if reached and on_bad_row != "skip":
+                    hint = _hint(reached[0], block, read + block.rows, on_bad_row, features)
+                    _raise(reached[0]._replace(row=read + reached[0].row), file, hint)
+                for fault in reached:
                     _skip(fault._replace(row=read + fault.row), file, skipped)
                 batch = block.batch.slice(0, left)
                 read, good = read + block.rows, good + len(batch)
