@@ -213,7 +213,8 @@ def test_a_search_is_said_to_have_seen_the_validation_rows() -> None:
         (240, {"cv": 4}, 4),
         (240, {"groups": np.arange(240) % 6}, 5),
         (240, {"time": np.arange(240)}, 5),
-        (250, {}, 5),
+        (300, {}, 10),
+        (301, {}, 5),
         (40, {}, 5),
     ],
 )

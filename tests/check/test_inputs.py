@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import gengap
 from gengap.check.complexity import ladders
+from gengap.check.estimator_verdict import CLEAR
 from gengap.check.inputs import read_inputs
 from gengap.errors import DataError, UsageError
 from gengap.stats.permutation import PermutationTest
@@ -164,7 +165,7 @@ def test_a_search_takes_groups_and_weights(whole: Any) -> None:
         gengap.check(whole(GridSearchCV(Ridge(), {"alfa": [1.0]})), X, NUMBERS)
 
 
-def test_underfit_needs_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_underfit_needs_a_signal_unless_it_is_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     x = pd.DataFrame(random.normal(size=(80, 2)))
     y = x[0].to_numpy() + random.normal(size=80)
@@ -173,6 +174,10 @@ def test_underfit_needs_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     weak = "gengap.check.estimator_verdict"
     monkeypatch.setattr(f"{weak}.SIGNAL", 1.1)
     monkeypatch.setattr(f"{weak}.ranking_test", lambda *_: PermutationTest(0.5, 0.3))
+    verdict = gengap.check(Ridge(1e5), x, y, cv=4).verdict
+    assert verdict.probabilities["underfit"] > CLEAR  # another setting is better, signal or not
+    assert (verdict.verdict, *verdict.codes[:2]) == ("underfit", "flexible-better", "no-better-than-constant")
+    monkeypatch.setattr(f"{weak}.CLEAR", verdict.probabilities["underfit"] + 1e-9)
     verdict = gengap.check(Ridge(1e5), x, y, cv=4).verdict
     assert (verdict.verdict, verdict.codes[0]) == ("inconclusive", "no-better-than-constant")
 

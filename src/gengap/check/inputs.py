@@ -13,7 +13,7 @@ from gengap.check.estimators import name_of
 from gengap.errors import DataError, TooFewRowsError, UsageError, counted, reason, shown
 from gengap.tasks.kinds import CLASSES_GUESSED, MOST_CLASSES
 
-FEW_ROWS = 250  # below, there are more folds by default
+FEW_ROWS = 300  # up to here, there are more folds by default: few folds depend much on how rows are drawn
 FOLDS, FOLDS_OF_FEW = 5, 10
 FEWEST_IN_FOLD = 5  # validation rows, for the larger number of folds
 FEWEST_ROWS = 10
@@ -277,7 +277,7 @@ def _folds(
 def _fold_count(rows: int, group: np.ndarray | None, by_time: bool) -> int:
     """Return the default number of folds: more where rows are few, so that training has almost all of them."""
     enough = rows >= FOLDS_OF_FEW * FEWEST_IN_FOLD and (group is None or len(np.unique(group)) >= FOLDS_OF_FEW)
-    return FOLDS_OF_FEW if enough and rows < FEW_ROWS and not by_time else FOLDS
+    return FOLDS_OF_FEW if enough and rows <= FEW_ROWS and not by_time else FOLDS
 
 
 def _drawn(cv: int, y: np.ndarray, by_class: bool, group: np.ndarray | None, seed: int) -> tuple[Fold, ...]:
