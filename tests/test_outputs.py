@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import gengap
 from gengap.cli import app
+from gengap.data.sources import tables
 from gengap.errors import PlaceError
 from gengap.files import outputs
 
@@ -162,6 +163,31 @@ def test_an_input_is_never_the_output(case: str, alias: str, place: Path, tmp_pa
     assert table.read_bytes() == before
     assert CliRunner().invoke(app, [*words, str(out), "--overwrite"]).exit_code == 0
     assert out.lstat().st_ino != file
+
+
+@pytest.mark.parametrize("case", OUTPUTS)
+def test_a_folder_that_is_not_there_yet_hides_no_file(case: str, place: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"out{case.rpartition(' ')[2]}"
+    out.write_bytes(USERS)
+    assert isinstance(run(place, case, tmp_path / "new" / ".." / out.name), PlaceError)
+    assert out.read_bytes() == USERS and list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_file_that_comes_while_a_table_is_written_stays(
+    case: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / f"out{case.rpartition(' ')[2]}"
+    write = tables.WRITERS[out.suffix]
+
+    def saved_by_the_user(part: Path, schema: Any) -> Any:
+        out.write_bytes(USERS)
+        return write(part, schema)
+
+    monkeypatch.setattr(tables, "WRITERS", {**tables.WRITERS, out.suffix: saved_by_the_user})
+    assert isinstance(run(place, case, out), PlaceError)
+    assert out.read_bytes() == USERS and list(tmp_path.iterdir()) == [out]
+    assert run(place, case, out, "--overwrite") is None
 
 
 def test_what_another_command_wrote_is_the_users(place: Path, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def predict(
     schema, unseen = pa.schema([*copied, *added]), UnseenValues()
     origin = redact_address(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
     predictions = _predictions(load_predictor(path), batches, schema, unseen, origin)
-    rows = write_batches(predictions, schema, out, "predict")
+    rows = write_batches(predictions, schema, out, "predict", overwrite=overwrite)
     note_output(out, "predict")
     for message in unseen.messages():
         warnings.warn(message, GengapWarning, stacklevel=2)

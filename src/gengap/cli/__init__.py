@@ -175,5 +175,6 @@ def main() -> None:
         typer.echo(f"gengap: {error}", err=True)
         sys.exit(error.exit_status)
     except OSError as error:
-        typer.echo(f"gengap: {error}", err=True)
+        place = "" if error.filename is None else f"{error.filename}: "
+        typer.echo(f"gengap: {place}{error.strerror or error}", err=True)
         sys.exit(1)

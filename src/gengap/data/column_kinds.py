@@ -7,6 +7,7 @@ identifiers are found here. The user's `--column` comes before all of it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ from gengap.data.value_formats import (
     read_numbers,
     resolve_date_format,
 )
-from gengap.errors import DataError, shown
+from gengap.errors import DataError, counted, shown
 from gengap.options.study_options import DataSpec
 from gengap.text.catalog import Message
 
@@ -48,6 +49,7 @@ CODES = 100  # ... unless they are codes: at most this many short words, ...
 LONGEST_CODE = 12  # ... of at most this many characters, ...
 ROWS_OF_CODE = 4  # ... each in this many rows on average
 MAX_CATEGORIES = 1_000  # of a column that is said to be a category: each is a feature
+SHOWN = 6  # columns that are left out, in an error
 CORRECT = "Correct the column, or say otherwise with --column"
 MEDIAN_ROWS = 200_000  # used for a median; more rows move it less than its error
 FEWEST_NAMED = 30  # with fewer rows, "every row has its own value" means nothing
@@ -111,11 +113,10 @@ def fit_encoding(
         else:
             dropped[name] = "constant"
     if not steps:
-        found = ", ".join(f"{name!r} ({why})" for name, why in dropped.items())
-        raise DataError(
-            f"no column is left to learn from: {found}. Add a column that varies, or name those that look "
-            "like identifiers with --keep"
-        )
+        reasons = [f"{name!r} is {Message(f'column-{why}')}" for name, why in islice(dropped.items(), SHOWN)]
+        more = len(dropped) - len(reasons)
+        found = "; ".join([*reasons, *[f"and {counted(more, 'more column')}"] * (more > 0)])
+        raise DataError(f"no column is left to learn from: {found}. Add a column that varies")
     notes = (note_on_format(name, found) for name, found in formats.items() if name not in dropped)
     return ColumnsFound(Encoding(tuple(steps)), dropped, tuple(notes))
 

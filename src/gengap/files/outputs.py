@@ -73,7 +73,11 @@ def check_output(path: Path, command: str, inputs: Iterable[Any] = (), *, overwr
         inputs: What the command reads. Only paths of existing files count.
         overwrite: Whether the user wants to replace the file in any case.
     """
-    if overwrite or not os.path.lexists(path) or path.is_dir():  # writing into a folder has its own error
+    if overwrite:
+        return
+    if not os.path.lexists(path):
+        path = path.resolve()  # "new/../table.csv" is table.csv once the folder is there
+    if not os.path.lexists(path) or path.is_dir():  # writing into a folder has its own error
         return
     for each in inputs:
         if isinstance(each, (str, os.PathLike)) and _is_same_file(Path(each), path):

@@ -104,7 +104,14 @@ def write_card(path: Path, card: ModelCard) -> None:
 def resolve(path: Path) -> Path:
     """Return the file of a model that is named without its ending, such as models/best; else the path."""
     named = [path.with_name(path.name + ending) for ending in ENDINGS]
-    return path if path.exists() else next((each for each in named if each.is_file()), path)
+    return next((each for each in (path, *named) if _exists(each)), path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def saved_target(path: Path) -> str:
@@ -118,7 +125,7 @@ def saved_target(path: Path) -> str:
 def read_card(path: Path) -> ModelCard:
     """Read a saved model's card. Raises SourceError if there is no file, UsageError for one of others."""
     path = resolve(path)
-    if not path.exists():
+    if not _exists(path):
         raise SourceError(f"{path}: there is no such file. Check the path")
     try:
         if path.is_dir() and any((path / "models").glob("best.*")):

@@ -206,7 +206,7 @@ def ingest(
     if target is not None:
         _choose_target(target, reader, origin)
     reader.refuse(reader.columns, "Leave the column out.")
-    written = tables.write_reader(reader, origin, path, spec, progress)
+    written = tables.write_reader(reader, origin, path, spec, progress, overwrite=overwrite)
     note_output(path, "ingest")
     return written
 

@@ -22,7 +22,7 @@ from gengap.data.sources.row_blocks import Progress, Reader, RowBlock, accept_ro
 from gengap.errors import BadRowError, SourceError, UsageError, did_you_mean, shown
 from gengap.files.arrow import check_arrow, open_arrow
 from gengap.files.limits import check_column_count, explain_read_errors, is_text, open_npz, open_parquet
-from gengap.files.outputs import mark
+from gengap.files.outputs import check_output, mark
 from gengap.files.writing import atomic_write
 from gengap.options.study_options import DataSpec
 
@@ -95,7 +95,13 @@ def open_arrays(x: Any, y: Any, file: str, beside: Mapping[str, np.ndarray] | No
 
 
 def write_reader(
-    reader: Reader, file: str, path: Path, spec: DataSpec | None = None, progress: Progress | None = None
+    reader: Reader,
+    file: str,
+    path: Path,
+    spec: DataSpec | None = None,
+    progress: Progress | None = None,
+    *,
+    overwrite: bool = False,
 ) -> int:
     """Write all columns as Parquet, the target first; numbers as float64 (HIGGS: float32). Return the rows."""
     spec = spec or DataSpec()
@@ -108,26 +114,31 @@ def write_reader(
     batches = accept_rows(
         blocks, file=file, rows=spec.rows, on_bad_row=spec.on_bad_row, skipped=[], progress=progress
     )
-    return write_batches(batches, schema, path, "ingest")
+    return write_batches(batches, schema, path, "ingest", overwrite=overwrite)
 
 
-def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, command: str) -> int:
+def write_batches(
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, command: str, *, overwrite: bool = False
+) -> int:
     """Write batches with the writer for the file's ending. The file appears when it is complete.
 
-    Returns the number of rows. The `command` of gengap that writes the file may replace it later.
+    Returns the number of rows. The `command` of gengap that writes the file may replace it later. Raises
+    PlaceError if meanwhile a file came there that should stay, unless `overwrite` is set.
     """
     pending: list[pa.RecordBatch] = []
     waiting = rows = 0
-    with atomic_write(path) as part, WRITERS[path.suffix.lower()](part, schema) as writer:
-        for batch in batches:
-            pending.append(batch)
-            waiting, rows = waiting + len(batch), rows + len(batch)
-            if waiting >= GROUP_ROWS:
-                writer.write_table(pa.Table.from_batches(pending, schema))
-                pending, waiting = [], 0
-        writer.write_table(pa.Table.from_batches(pending, schema))
-        if isinstance(writer, pq.ParquetWriter):
-            writer.add_key_value_metadata({"gengap": mark(command)})
+    with atomic_write(path) as part:
+        with WRITERS[path.suffix.lower()](part, schema) as writer:
+            for batch in batches:
+                pending.append(batch)
+                waiting, rows = waiting + len(batch), rows + len(batch)
+                if waiting >= GROUP_ROWS:
+                    writer.write_table(pa.Table.from_batches(pending, schema))
+                    pending, waiting = [], 0
+            writer.write_table(pa.Table.from_batches(pending, schema))
+            if isinstance(writer, pq.ParquetWriter):
+                writer.add_key_value_metadata({"gengap": mark(command)})
+        check_output(path, command, overwrite=overwrite)
     return rows
 
 
