@@ -31,8 +31,9 @@ PAGE = """# How good the verdicts are
 Made by `python -m benchmarks.verdicts --corpus FILE --docs FILE` from one run. Don't edit it.
 [What a verdict says](verdicts.md) explains the verdicts.
 
-The judge's thresholds and priors were set on runs of this kind. The figures on
-[processes that chose nothing](verdicts-kinds.md) are lower.
+The judge's thresholds and priors were set on runs of these processes, with other seeds. The figures on
+[processes that chose nothing](verdicts-kinds.md) are lower. The corpus of this page was made by
+`python -m benchmarks.judging.corpus --runs 420 --seed 21 --out FILE`.
 
 {tables}
 
