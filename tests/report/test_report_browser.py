@@ -283,6 +283,9 @@ def test_it_prints(show: Open) -> None:
     page.emulate_media(media="print")
     breaks = page.locator("figure").evaluate_all("each => each.map((one) => getComputedStyle(one).breakInside)")
     assert breaks and set(breaks) == {"avoid"}  # a chart stays with its legend and caption
+    styles = "each => each.map((one) => [getComputedStyle(one).breakInside, getComputedStyle(one).breakAfter])"
+    above = page.locator("p:has(+ figure)").evaluate_all(styles)
+    assert len(above) >= 2 and all(each == ["avoid", "avoid"] for each in above)  # and with its heading and text
 
 
 def test_hostile_names_are_drawn_as_they_are(show: Open) -> None:
