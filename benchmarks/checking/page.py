@@ -27,7 +27,8 @@ Made by `python -m benchmarks.checking --docs FILE` from one run. Don't edit it.
   both are, the larger gain decides. If none is more than 1.5% better, the estimator is fine. Cases between are left
   out. Pure noise, and estimators that beat a constant by 1.5% at no setting, are kept apart: the right answers are
   inconclusive and overfit.
-- Thresholds may be chosen on the processes "chose" alone. The figures to quote are those of "reported".
+- Thresholds may be chosen on the processes "chose", and on seeds of "reported" that an earlier run used. The
+  figures to quote are those of "reported" with a new seed.
 - The simple rule says overfit if the mean training score is more than 0.1 above the mean validation score (accuracy
   or R2). It has no word for underfit, so it is right on "fine" if it says nothing.
 - skore's checks "Potential overfitting" (SKD001) and "Potential underfitting" (SKD002) take five folds too. If both

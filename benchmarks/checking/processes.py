@@ -1,7 +1,7 @@
 """Processes that draw any number of rows, so that the population's loss of an estimator can be measured.
 
-Thresholds were chosen on the processes of the role "chose", many of which have a weak signal or none. Figures are
-reported on those of the role "reported".
+Thresholds were chosen on the processes of the role "chose", many of which have a weak signal or none, and on seeds
+of the role "reported" that an earlier run used. Figures are reported on new seeds of the role "reported".
 """
 
 from __future__ import annotations
