@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 
 LONGEST = 2_000  # characters of a message: a strange file may have millions of names, or names of megabytes
@@ -65,6 +65,16 @@ def counted(count: int, noun: str) -> str:
     ('1 row', '2,000 rows')
     """
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def first_few(texts: Sequence[str], most: int) -> str:
+    """Return the first texts, and how many more there are.
+
+    >>> first_few(["a", "b", "c"], 2), first_few(["a", "b"], 2)
+    ('a, b and 1 more', 'a, b')
+    """
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -234,13 +234,13 @@ def _split(given: GivenRows, spec: DataSpec, groups: ArrayGroups | None) -> Give
         classes = np.arange(len(rows)) if labels is None else labels
         parts = split_by_group(groups.rows, classes, sizes, SEED, given.origin)
         split = Message("table-split-group", {"column": groups.name, "seed": SEED})
-    parts = [np.sort(part) for part in parts]
-    train, validation = (rows.map(lambda array, part=part: array[part]) for part in parts[:2])
-    found = replace(given, train=train, validation=validation, split=split, units=groups and groups.units(parts[1]))
+    at_train, at_validation, at_test = map(np.sort, parts)
+    units = groups and groups.units(at_validation)
+    train, validation = rows.take(at_train), rows.take(at_validation)
+    found = replace(given, train=train, validation=validation, split=split, units=units)
     if not sizes.test:
         return found
-    test = rows.map(lambda array: array[parts[2]])
-    return replace(found, test=test, test_units=groups and groups.units(parts[2]))
+    return replace(found, test=rows.take(at_test), test_units=groups and groups.units(at_test))
 
 
 def _split_stored(given: GivenRows, rows: StoredRows, sizes: SplitSizes) -> GivenRows:

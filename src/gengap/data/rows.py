@@ -59,9 +59,13 @@ class Rows:
         """Return the rows with `function` applied to every array."""
         return Rows(*(map_arrays(function, value) for value in (self.x, self.y, self.weights, self.class_factors)))
 
+    def take(self, places: slice | np.ndarray) -> Rows:
+        """Return the rows at these places, counted from 0."""
+        return self.map(lambda array: array[places])
+
     def head(self, rows: int) -> Rows:
         """Return the first rows, in memory."""
-        return self.map(lambda array: array[:rows])
+        return self.take(slice(rows))
 
     def sample(self) -> Rows:
         """Return the rows in memory; of rows on disk a random sample."""
@@ -87,8 +91,7 @@ class Rows:
         for label in range(labels.max() + 1):
             of = np.flatnonzero(labels == label)
             place[of] = (random.permutation(len(of)) + random.random()) / len(of)
-        chosen = np.sort(np.argsort(place, kind="stable")[: max(round(share * len(self)), 1)])
-        return self.map(lambda array: array[chosen])
+        return self.take(np.sort(np.argsort(place, kind="stable")[: max(round(share * len(self)), 1)]))
 
     @property
     def arrays(self) -> list[Any]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from gengap.data.units import Units, effective_size, group_units, time_units
 from gengap.data.value_formats import read_dates
-from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError, counted, shown
+from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError, counted, first_few, shown
 from gengap.options.study_options import DataSpec
 from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
@@ -153,10 +153,9 @@ def split_at_random(
             for value, count in zip(values.tolist(), counts.tolist(), strict=True)
             if count < parts
         ]
-        more = f" and {len(rare) - MAX_RARE} more" if len(rare) > MAX_RARE else ""
         raise DataError(
             f"{origin}: {rows} rows of {len(counts)} classes can't be split so that each part has its share; "
-            f"{', '.join(rare[:MAX_RARE])}{more}, expected at least {parts}. Use more rows, put rare classes "
+            f"{first_few(rare, MAX_RARE)}, expected at least {parts}. Use more rows, put rare classes "
             "together, or say --task regression (task=) if they are numbers"
         ) from None
     return [np.sort(part) for part in (*chosen, test_rows)]

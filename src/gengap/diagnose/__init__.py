@@ -128,12 +128,13 @@ class BatchResult:
     @property
     def notes(self) -> list[str]:
         """What had to be decided in reading the logs, as English text; once for all runs that it holds for."""
+        from gengap.errors import first_few
+
         runs: dict[str, list[str]] = {}
         for _, each in self.judged:
             for note in each.read.notes if each.read else ():
                 runs.setdefault(str(note), []).append(each.run)
-        more = {note: f" and {len(names) - NAMED} more" * (len(names) > NAMED) for note, names in runs.items()}
-        return [f"{', '.join(names[:NAMED])}{more[note]}: {note}" for note, names in runs.items()]
+        return [f"{first_few(names, NAMED)}: {note}" for note, names in runs.items()]
 
 
 def diagnose_files(

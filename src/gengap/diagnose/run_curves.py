@@ -21,7 +21,7 @@ from gengap.diagnose.metric_names import (
     split_and_metric,
 )
 from gengap.diagnose.verdict import Axis, Verdict
-from gengap.errors import UsageError, did_you_mean
+from gengap.errors import UsageError, did_you_mean, first_few
 from gengap.history import History, Series
 from gengap.text.catalog import Message
 
@@ -333,9 +333,7 @@ def _listed(log: Log) -> str:
 
 
 def _join(names: Iterable[str], most: int = 20) -> str:
-    names = [name if len(name) <= 60 else f"{name[:57]}..." for name in names]
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    return first_few([name if len(name) <= 60 else f"{name[:57]}..." for name in names], most)
 
 
 def validation_hint(names: Iterable[str], reader: str = "") -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,12 @@ def check_column_count(file: str, count: int) -> None:
     """Raise TooLargeError for more columns than a table may have."""
     if count > MAX_COLUMNS:
         raise TooLargeError(f"{file}: has {count:,} columns, at most {MAX_COLUMNS:,} are read. Leave some out.")
+
+
+def check_column_names(file: str, names: Iterable[str]) -> None:
+    """Raise SourceError if several columns have one name."""
+    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise SourceError(f"{file}: has more than one column {', '.join(repeated)}. Give each its own name.")
 
 
 def check_archive(path: Path, file: str) -> None:

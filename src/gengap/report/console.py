@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.analysis.summary import TrialSummary
-from gengap.errors import counted
+from gengap.errors import counted, first_few
 from gengap.report.study_report import WIDE
 from gengap.report.verdict_table import MIN_NAME, shorten
 from gengap.tasks import BINARY, Regression
@@ -83,17 +83,11 @@ def cloned_models_text(models: ClonedModels) -> str:
     """Return which model is cloned, what keeps its size, on which layers treatments act, and what is left out."""
     lines = [f"clones of {models.name}, loss {models.row_values.name}"]
     if models.unscaled:
-        lines.append(
-            f"layers that keep their size: {_some([f'{n} ({why})' for n, why in models.unscaled.items()])}"
-        )
-    lines += [f"{name} acts on {_some(layers)}" for name, layers in models.acted.items()]
+        layers = [f"{name} ({why})" for name, why in models.unscaled.items()]
+        lines.append(f"layers that keep their size: {first_few(layers, SHOWN_LEFT_OUT)}")
+    lines += [f"{name} acts on {first_few(layers, SHOWN_LEFT_OUT)}" for name, layers in models.acted.items()]
     lines += [f"{name} is left out: {why}" for name, why in models.reasons.items()]
     return "\n".join(lines)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN_LEFT_OUT
-    return ", ".join(names[:SHOWN_LEFT_OUT]) + (f" and {more} more" if more > 0 else "")
 
 
 def user_model_text(user_models: TrialModels) -> str:
@@ -102,7 +96,7 @@ def user_model_text(user_models: TrialModels) -> str:
 
     if isinstance(user_models, ClonedModels):
         return cloned_models_text(user_models)
-    left = _some(user_models.left_out)
+    left = first_few(user_models.left_out, SHOWN_LEFT_OUT)
     without = f"; left out, since treatments are for gengap's own networks: {left}" if left else ""
     return f"models built by {user_models.name}{without}"
 

@@ -114,7 +114,7 @@ def _sample(rows: Rows) -> Rows:
         flat = rows.y.reshape(len(rows), -1)
         shown = (~np.isin(flat, (0, 1)).all(axis=1), flat.sum(axis=1) != 1)
         at = np.unique(np.concatenate([at, *(np.flatnonzero(each)[:1] for each in shown)]))
-    return rows.map(lambda array: array[at])
+    return rows.take(at)
 
 
 def _image_form(model: ModelSource) -> ImageForm:

@@ -101,7 +101,7 @@ class _ShuffledBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         part = self._order[index * self._batch : (index + 1) * self._batch]
-        return self._rows.map(lambda array: array[part]).batch()
+        return self._rows.take(part).batch()
 
 
 class _AveragesCallback(keras.callbacks.Callback):

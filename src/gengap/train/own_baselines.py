@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.special import logit
 
 from gengap.data.rows import Rows, list_arrays
 from gengap.models.backend import keras
@@ -75,9 +76,8 @@ def _constants(y: Any, validated: Any, values: RowValues) -> list[np.ndarray] | 
     if values.kind == "one-hot":
         return [_as_outputs(y.mean(axis=0, keepdims=True), values)]
     if values.kind == "two":
-        share = np.clip(y.mean(axis=0, keepdims=True, dtype=np.float64), LEAST_SHARE, 1 - LEAST_SHARE)
-        share = share[:, None] if y.ndim == 1 else share
-        return [np.log(share / (1 - share)) if values.from_logits else share]
+        share = y.mean(axis=0, keepdims=True, dtype=np.float64)
+        return [_as_outputs(share[:, None] if y.ndim == 1 else share, values)]
     middles = (y.mean(axis=0, keepdims=True), np.median(y, axis=0, keepdims=True))
     return [each[:, None] if y.ndim == 1 else each for each in middles]
 
@@ -88,6 +88,10 @@ def _class_count(y: np.ndarray, validated: np.ndarray) -> int:
 
 
 def _as_outputs(shares: np.ndarray, values: RowValues) -> np.ndarray:
+    """Return probabilities of the classes, or of the second one of two, as what the loss takes."""
+    if values.kind == "two":
+        share = np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)
+        return logit(share) if values.from_logits else share
     shares = np.maximum(shares, LEAST_SHARE)
     return np.log(shares) if values.from_logits else shares / shares.sum(axis=-1, keepdims=True)
 
@@ -103,7 +107,7 @@ def _linear(train: Rows, validation: Rows, values: RowValues, tokens: set[int]) 
         return None
     sizes = _vocabularies(train, tokens)
     few = np.random.default_rng(0).permutation(len(train))[:MOST_ROWS]
-    x, held_out = _features(train.map(lambda array: array[few]), sizes), _features(validation, sizes)
+    x, held_out = _features(train.take(few), sizes), _features(validation, sizes)
     y = y[few]
     if not values.kind:
         model = make_pipeline(StandardScaler(), Ridge()).fit(x, y.reshape(-1))
@@ -114,8 +118,7 @@ def _linear(train: Rows, validation: Rows, values: RowValues, tokens: set[int]) 
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(x, labels)
     known, found = model.predict_proba(held_out), model.classes_
     if values.kind == "two":
-        share = np.clip(known[:, -1:], LEAST_SHARE, 1 - LEAST_SHARE)
-        return _values(values, validation, np.log(share / (1 - share)) if values.from_logits else share)
+        return _values(values, validation, _as_outputs(known[:, -1:], values))
     classes = y.shape[1] if values.kind == "one-hot" else _class_count(train.y, validation.y)
     shares = np.zeros((len(known), classes))
     shares[:, found] = known

@@ -210,7 +210,7 @@ def clean_sample(train: Rows, rows: int) -> Rows:
     weighted = isinstance(train.weights, np.ndarray) and bool(train.weights.any())
     candidates = np.flatnonzero(train.weights) if weighted else np.arange(len(train))
     chosen = np.random.default_rng(0).choice(len(candidates), min(rows, len(candidates)), replace=False)
-    sample = train.map(lambda array: array[candidates[np.sort(chosen)]])
+    sample = train.take(candidates[np.sort(chosen)])
     if not weighted:
         return sample
     # Their mean weight is that of all rows: Keras divides a loss by the number of rows and not by their weights.

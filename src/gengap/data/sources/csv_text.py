@@ -44,7 +44,7 @@ from gengap.files.delimited import (
     split_cells,
     with_point,
 )
-from gengap.files.limits import check_column_count
+from gengap.files.limits import check_column_count, check_column_names
 from gengap.text.catalog import Message
 
 BOOLEANS = {"true": "1", "false": "0"}
@@ -128,8 +128,7 @@ def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
         sample = [[*map(with_point, row)] for row in sample]
     if has_header:
         columns = tuple(name or f"column_{i}" for i, name in enumerate(names, 1))
-        if twice := [name for name, count in Counter(columns).items() if count > 1]:
-            raise SourceError(f"{file}: the header names {', '.join(twice)} twice. Give every column its own name.")
+        check_column_names(file, columns)
     else:
         columns = _invented(sample)
     cells = {name: [row[i] if i < len(row) else "" for row in sample] for i, name in enumerate(columns)}

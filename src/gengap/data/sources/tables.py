@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -21,7 +20,14 @@ from gengap.data.sources import TEXT, byte_stream, csv_text, kind_of
 from gengap.data.sources.row_blocks import Progress, Reader, RowBlock, accept_rows, check_batch
 from gengap.errors import BadRowError, SourceError, UsageError, did_you_mean, shown
 from gengap.files.arrow import check_arrow, open_arrow
-from gengap.files.limits import check_column_count, explain_read_errors, is_text, open_npz, open_parquet
+from gengap.files.limits import (
+    check_column_count,
+    check_column_names,
+    explain_read_errors,
+    is_text,
+    open_npz,
+    open_parquet,
+)
 from gengap.files.outputs import check_output, mark
 from gengap.files.writing import atomic_write
 from gengap.options.study_options import DataSpec
@@ -208,9 +214,7 @@ def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
     check_column_count(file, len(schema))
     index = _pandas_index(schema)
     names = [name for name in schema.names if name not in index]
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise SourceError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
+    check_column_names(file, names)
     others, refusals = {}, {}
     for name in names:
         kind = schema.field(name).type

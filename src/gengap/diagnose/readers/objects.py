@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +15,9 @@ from gengap.diagnose.readers.documents import items, read_nested
 from gengap.diagnose.readers.log_table import LogTable, check_points, check_text_size
 from gengap.diagnose.readers.table_layouts import LoggedColumn, build_log, column_name, read_log_table
 from gengap.diagnose.run_curves import Log
-from gengap.errors import DataError, UsageError
+from gengap.errors import UsageError
 from gengap.files.arrow import check_arrow, open_arrow
-from gengap.files.limits import explain_read_errors, open_parquet, text_bytes
+from gengap.files.limits import check_column_names, explain_read_errors, open_parquet, text_bytes
 from gengap.history import History
 
 KNOWN = (
@@ -175,9 +174,7 @@ def read_arrow_log(path: Path, file: str) -> list[Log]:
 
 
 def _logs(table: pa.Table, file: str) -> list[Log]:
-    twice = sorted(name for name, count in Counter(table.column_names).items() if count > 1)
-    if twice:
-        raise DataError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
+    check_column_names(file, table.column_names)
     check_points(file, table.num_rows * table.num_columns)
     with explain_read_errors(file):
         check_text_size(file, sum(text_bytes(column) for column in table.columns))

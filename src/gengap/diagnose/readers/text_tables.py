@@ -9,7 +9,6 @@ import codecs
 import csv
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -21,6 +20,7 @@ from gengap.diagnose.readers.log_table import NOT_LOGGED, LogTable, check_points
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 from gengap.files.delimited import HEAD_LINES, find_head, has_decimal_commas, with_point
+from gengap.files.limits import check_column_names
 from gengap.text.catalog import Message
 
 PYTHON = re.compile(r"\s*\{\s*'")  # a printed dict, where JSON was meant
@@ -81,9 +81,7 @@ def _header(cells: list[str], file: str) -> list[str]:
     names = [cell.strip() or f"column {i}" for i, cell in enumerate(cells, 1)]
     if all(_is_number(name) for name in names):
         raise DataError(f"{file}: the first line holds numbers, expected the columns' names. Add a line with them.")
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise DataError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
+    check_column_names(file, names)
     return names
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import jax
@@ -68,17 +69,16 @@ def rounded_products(model: keras.Model, batch: int) -> AbstractContextManager[N
     Use it while a training step is traced. What is saved of the model does not change.
     """
     native = cpu_multiplies_bfloat16() and jax.default_backend() == "cpu"
-    multiply = product if native else emulated_product
-    return calls_replaced({layer: _rounded_call(layer, multiply) for layer in rounded_layers(model, batch)})
+    return calls_replaced({layer: _rounded_call(layer, native) for layer in rounded_layers(model, batch)})
 
 
-def _rounded_call(layer: Any, multiply: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable[..., Any]:
+def _rounded_call(layer: Any, native: bool) -> Callable[..., Any]:
     """Return what `Dense.call` computes, with another product."""
 
     def call(inputs: jax.Array, training: bool | None = None) -> Any:
         kernel = keras.ops.convert_to_tensor(layer.kernel)
         rows = inputs.reshape(-1, inputs.shape[-1])
-        outputs = multiply(rows, kernel).reshape(*inputs.shape[:-1], kernel.shape[1])
+        outputs = product(rows, kernel, native).reshape(*inputs.shape[:-1], kernel.shape[1])
         outputs = outputs if layer.bias is None else keras.ops.add(outputs, layer.bias)
         return outputs if layer.activation is None else layer.activation(outputs)
 
@@ -89,46 +89,31 @@ def _dot(a: jax.Array, b: jax.Array, axes: tuple[tuple[int, ...], tuple[int, ...
     return lax.dot_general(a, b, (axes, ((), ())), preferred_element_type=jnp.float32)
 
 
-def _multiply(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+def _round(a: jax.Array, native: bool) -> jax.Array:
+    return a.astype(jnp.bfloat16) if native else lax.reduce_precision(a, EXPONENT_BITS, MANTISSA_BITS)
+
+
+def _multiply(x: jax.Array, kernel: jax.Array, native: bool) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    x, kernel = _round(x, native), _round(kernel, native)
     return _dot(x, kernel, NN), (x, kernel)
 
 
-def _gradients(operands: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _gradients(native: bool, operands: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel = operands
-    g = g.astype(jnp.bfloat16)
+    g = _round(g, native)
+    if not native:
+        return _dot(g, kernel, NT), _dot(x, g, TN)
     transposed = lax.optimization_barrier(with_layout_constraint(x.T, Layout(major_to_minor=(0, 1))))
     return _dot(g, kernel, NT), _dot(transposed, g, NN)
 
 
-@jax.custom_vjp
-def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Return x (n, a) times kernel (a, b) with rounded operands; so are those of its gradients."""
-    return _multiply(x, kernel)[0]
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def product(x: jax.Array, kernel: jax.Array, native: bool) -> jax.Array:
+    """Return x (n, a) times kernel (a, b) with rounded operands; so are those of its gradients.
+
+    On a CPU without bfloat16, not `native`, the rounded values are multiplied in float32.
+    """
+    return _multiply(x, kernel, native)[0]
 
 
 product.defvjp(_multiply, _gradients)
-
-
-def _round(a: jax.Array) -> jax.Array:
-    return lax.reduce_precision(a, EXPONENT_BITS, MANTISSA_BITS)
-
-
-def _multiply_emulated(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    x, kernel = _round(x), _round(kernel)
-    return _dot(x, kernel, NN), (x, kernel)
-
-
-def _emulated_gradients(operands: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
-    x, kernel = operands
-    g = _round(g)
-    return _dot(g, kernel, NT), _dot(x, g, TN)
-
-
-@jax.custom_vjp
-def emulated_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Return the same product on a CPU without bfloat16: rounded values, multiplied in float32."""
-    return _multiply_emulated(x, kernel)[0]
-
-
-emulated_product.defvjp(_multiply_emulated, _emulated_gradients)
