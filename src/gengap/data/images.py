@@ -123,20 +123,26 @@ def _read(files: dict[str, list[Path]], size: tuple[int, ...], one_hot: bool, mo
 def _image(file: Path, size: tuple[int, ...]) -> np.ndarray:
     from PIL import Image
 
-    height, width, channels = size
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of colours that are transparent, of damaged notes on the camera
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # the image would fill the memory
         try:
-            with Image.open(file, formats=FORMATS) as image:
-                if image.mode in GRAY_16:  # Pillow would limit their values to 255
-                    image = Image.fromarray((np.asarray(image, np.int64) >> 8).astype(np.uint8))
-                resized = image.convert(COLORS[channels]).resize((width, height), Image.Resampling.BILINEAR)
+            resized = _resized(file, *size)
         except Exception as fault:  # on damaged files Pillow raises all kinds of errors
             raise SourceError(
                 f"{file}: can't be read as an image ({reason(fault)}). Remove or replace it"
             ) from None
-    return np.asarray(resized, np.float32).reshape(size)
+    return resized.reshape(size)
+
+
+def _resized(file: Path, height: int, width: int, channels: int) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(file, formats=FORMATS) as image:
+        if image.mode in GRAY_16:  # Pillow would limit their values to 255
+            image = Image.fromarray((np.asarray(image, np.int64) >> 8).astype(np.uint8))
+        resized = image.convert(COLORS[channels]).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized, np.float32)
 
 
 def thumbnail(image: np.ndarray) -> str:

@@ -276,22 +276,27 @@ def _write_buckets(
     with path.open("wb") as file:
         for array in statistics:
             np.save(file, array)
-        offsets = []
-        for kind in kinds:
-            header = {"descr": kind.dtype.str, "fortran_order": False, "shape": (rows, *kind.shape[1:])}
-            np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportArgumentType]
-            offsets.append(file.tell())
-            file.seek(rows * _row_bytes([kind]), 1)
+        offsets = [_write_header(file, kind, rows) for kind in kinds]
         file.truncate()
+        ends = np.cumsum([_row_bytes([kind]) for kind in kinds])[:-1]
         for packed in _shuffled(buckets, _row_bytes(kinds), random):
-            ends = np.cumsum([_row_bytes([kind]) for kind in kinds])[:-1]
-            for place, (kind, part) in enumerate(zip(kinds, np.split(packed, ends, axis=1), strict=True)):
-                array = np.ascontiguousarray(part).view(kind.dtype)
-                if place == 0 and len(statistics.mean):
-                    array = (array - statistics.mean) / statistics.scale
+            parts = zip(kinds, np.split(packed, ends, axis=1), strict=True)
+            arrays = [np.ascontiguousarray(part).view(kind.dtype) for kind, part in parts]
+            if len(statistics.mean):
+                arrays[0] = (arrays[0] - statistics.mean) / statistics.scale
+            for place, array in enumerate(arrays):
                 file.seek(offsets[place])
                 array.tofile(file)
                 offsets[place] = file.tell()
+
+
+def _write_header(file: IO[bytes], kind: np.ndarray, rows: int) -> int:
+    """Write the header of an array and leave room for its rows. Return where they begin."""
+    header = {"descr": kind.dtype.str, "fortran_order": False, "shape": (rows, *kind.shape[1:])}
+    np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportArgumentType]
+    begin = file.tell()
+    file.seek(rows * _row_bytes([kind]), 1)
+    return begin
 
 
 def _shuffled(buckets: Sequence[IO[bytes]], row_bytes: int, random: np.random.Generator) -> Iterator[np.ndarray]:

@@ -164,9 +164,8 @@ class Scheduler:
             before = len(self.finished)
             pending = [self.pending(self.trials[run], seed, fingerprints[run, seed]) for run, seed in chosen]
             with closing(self.run_pending(pending, rows, share)) as completed:  # an error ends trials that run
-                for each in completed:
-                    if each.result.stopped != "interrupted" or self._can_keep(each):
-                        self._record(each, fingerprints)
+                for each in filter(self._is_kept, completed):
+                    self._record(each, fingerprints)
             left = [key for key in left if key not in self.finished]
             if self.budget is None or self.interrupt.is_set():
                 return
@@ -185,8 +184,10 @@ class Scheduler:
         trial, rows = self.trials[run], len(self.dataset.train)
         return trial_cost(trial, self.plan, self._parameters(trial), rows, len(self.dataset.validation))
 
-    def _can_keep(self, completed: CompletedTrial) -> bool:
-        """Return whether a trial that ended early did so at the deadline, and has an epoch to keep."""
+    def _is_kept(self, completed: CompletedTrial) -> bool:
+        """Return whether a trial ended by itself, or at the deadline with an epoch to keep."""
+        if completed.result.stopped != "interrupted":
+            return True
         late = self.budget is not None and not self.interrupt.is_set()
         return late and completed.result.best_epoch is not None
 

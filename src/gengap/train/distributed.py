@@ -138,17 +138,17 @@ def _run_tasks(
 
     expected = _machine_versions()
     waiting = iter([(cloudpickle.dumps(trial.build), trial.run, trial.seed, expected) for trial in left.values()])
-    with (_dask if cluster.backend == "dask" else _ray)(cluster.address, rows) as tasks:
-        try:
-            for task in islice(waiting, jobs or len(left)):
+    with (_dask if cluster.backend == "dask" else _ray)(cluster.address, rows) as tasks, _own_errors(cluster):
+
+        def submit_next(count: int) -> None:
+            for task in islice(waiting, count):
                 tasks.submit(*task)
-            while tasks.running and not interrupt.is_set():
-                for result in tasks.results():
-                    for task in islice(waiting, 1):
-                        tasks.submit(*task)
-                    yield result
-        except Exception as fault:
-            raise _explained(cluster, fault) from fault
+
+        submit_next(jobs or len(left))
+        while tasks.running and not interrupt.is_set():
+            for result in tasks.results():
+                submit_next(1)
+                yield result
 
 
 class _DaskTasks:
@@ -301,14 +301,18 @@ class _WorkersLostError(Exception):
     """No worker of the cluster has the rows, or the trials that ran, any more."""
 
 
-def _explained(cluster: Cluster, fault: Exception) -> Exception:
-    """Return a cluster's own error as one line."""
-    name = type(fault).__name__
-    if name in ("FutureCancelledError", "CancelledError"):
-        return _WorkersLostError(reason(fault))
-    if name in ("KilledWorker", "WorkerCrashedError", "OutOfMemoryError"):
-        return _workers_died(cluster, fault)
-    return ClusterError(f"{cluster.backend}: {name}: {reason(fault)}")
+@contextmanager
+def _own_errors(cluster: Cluster) -> Iterator[None]:
+    """Raise errors of a cluster as _WorkersLostError, or as ClusterError of one line."""
+    try:
+        yield
+    except Exception as fault:
+        name = type(fault).__name__
+        if name in ("FutureCancelledError", "CancelledError"):
+            raise _WorkersLostError(reason(fault)) from fault
+        if name in ("KilledWorker", "WorkerCrashedError", "OutOfMemoryError"):
+            raise _workers_died(cluster, fault) from fault
+        raise ClusterError(f"{cluster.backend}: {name}: {reason(fault)}") from fault
 
 
 def _workers_died(cluster: Cluster, fault: Exception) -> ClusterError:

@@ -190,17 +190,9 @@ class RemoteFile:
         at, failures = start, 0
         while True:
             try:
-                response, skip = self._request(at, stop, pool)
-                try:
-                    size = PIECE if pool is self._wide else FIRST
-                    while piece := response.read1(size):
-                        useful = piece[skip:]
-                        skip = max(0, skip - len(piece))
-                        if useful:
-                            at, failures = at + len(useful), 0
-                            yield useful
-                finally:
-                    _finish(response)
+                for piece in self._answer(at, stop, pool):
+                    at, failures = at + len(piece), 0
+                    yield piece
                 end = stop if stop is not None and self._ranges else self.length
                 end = end if end is None or self.length is None else min(end, self.length)
                 if end is None or at >= end:
@@ -214,6 +206,15 @@ class RemoteFile:
                         "Check the address and the network, and run again: the part that was fetched is kept."
                     ) from fault
                 time.sleep(BACKOFF * 2 ** (failures - 1))
+
+    def _answer(self, start: int, stop: int | None, pool: urllib3.PoolManager) -> Iterator[bytes]:
+        """Yield what one response has of the bytes from `start` to `stop`."""
+        response, skip = self._request(start, stop, pool)
+        size = PIECE if pool is self._wide else FIRST
+        try:
+            yield from byte_stream.dropped(iter(lambda: response.read1(size), b""), skip)
+        finally:
+            _finish(response)
 
     def _request(
         self, start: int, stop: int | None, pool: urllib3.PoolManager

@@ -249,9 +249,9 @@ def _read_as(kind: pa.DataType) -> pa.DataType | None:
 def _refuse_type(name: str, kind: pa.DataType, batches: Batches, file: str, hint: str) -> None:
     """Raise an error that names the first value. Rows are read one by one, because each may be very long."""
     with explain_read_errors(file):
-        for row, batch in enumerate(islice(batches([name], 1), SEARCHED_ROWS), 1):
-            for value in batch.column(0):
-                if value.is_valid:
-                    problem = f"{shown(value.as_py())} is of type {kind}, expected a number, text or a date"
-                    raise BadRowError(file, row, name, problem, hint)
+        rows = enumerate(islice(batches([name], 1), SEARCHED_ROWS), 1)
+        cells = ((row, cell) for row, batch in rows for cell in batch.column(0) if cell.is_valid)
+        for row, cell in cells:
+            problem = f"{shown(cell.as_py())} is of type {kind}, expected a number, text or a date"
+            raise BadRowError(file, row, name, problem, hint)
     raise SourceError(f"{file}: column {name!r} is of type {kind}, expected numbers, text or dates. {hint}")

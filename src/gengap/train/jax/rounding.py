@@ -78,7 +78,8 @@ def _rounded_call(layer: Any, native: bool) -> Callable[..., Any]:
     def call(inputs: jax.Array, training: bool | None = None) -> Any:
         kernel = keras.ops.convert_to_tensor(layer.kernel)
         rows = inputs.reshape(-1, inputs.shape[-1])
-        outputs = product(rows, kernel, native).reshape(*inputs.shape[:-1], kernel.shape[1])
+        products: Any = product(rows, kernel, native)
+        outputs = products.reshape(*inputs.shape[:-1], kernel.shape[1])
         outputs = outputs if layer.bias is None else keras.ops.add(outputs, layer.bias)
         return outputs if layer.activation is None else layer.activation(outputs)
 
