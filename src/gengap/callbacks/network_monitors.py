@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from gengap.callbacks.framework_monitor import FrameworkMonitor, require
@@ -101,7 +101,7 @@ class LightningMonitor(FrameworkMonitor):
     def _bases(cls) -> tuple[type, ...]:
         loaded = [name for name in LIGHTNING if name in sys.modules]
         if not loaded:
-            loaded = [LIGHTNING[1]] if _is_installed(LIGHTNING[1]) else [LIGHTNING[0]]
+            loaded = [LIGHTNING[1]] if find_spec(LIGHTNING[1]) else [LIGHTNING[0]]
         return tuple(require(name).Callback for name in loaded)
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -168,11 +168,3 @@ class SkorchMonitor(FrameworkMonitor):
         """Give the last verdict."""
         for name, value in self.finish().items():
             net.history.record(name, value)
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        import_module(name)
-    except ImportError:
-        return False
-    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gengap.check.estimators import name_of
+from gengap.data.split import draw_folds
 from gengap.errors import DataError, TooFewRowsError, UsageError, counted, reason, shown
 from gengap.tasks.kinds import CLASSES_GUESSED, MOST_CLASSES
 
@@ -271,26 +271,13 @@ def _folds(
     if group is not None and len(np.unique(group)) < cv:
         raise UsageError(f"groups: there are too few for {cv} folds, {len(np.unique(group))}; give a smaller cv")
     split = "group" if group is not None else "stratified" if by_class else "random"
-    return _drawn(int(cv), y, by_class, group, seed), split
+    return tuple(draw_folds(int(cv), len(y), y if by_class else None, seed, group)), split
 
 
 def _fold_count(rows: int, group: np.ndarray | None, by_time: bool) -> int:
     """Return the default number of folds: more where rows are few, so that training has almost all of them."""
     enough = rows >= FOLDS_OF_FEW * FEWEST_IN_FOLD and (group is None or len(np.unique(group)) >= FOLDS_OF_FEW)
     return FOLDS_OF_FEW if enough and rows <= FEW_ROWS and not by_time else FOLDS
-
-
-def _drawn(cv: int, y: np.ndarray, by_class: bool, group: np.ndarray | None, seed: int) -> tuple[Fold, ...]:
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
-
-    enough = by_class and np.unique(y, return_counts=True)[1].max() >= cv
-    if group is not None:
-        split = (StratifiedGroupKFold if enough else GroupKFold)(cv, shuffle=True, random_state=seed)
-    else:
-        split = (StratifiedKFold if enough else KFold)(cv, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a class may have fewer rows than there are folds
-        return tuple(split.split(y[:, None], y if enough else None, group))
 
 
 def _own_folds(cv: Any, X: Any, y: np.ndarray, group: np.ndarray | None) -> tuple[Fold, ...]:

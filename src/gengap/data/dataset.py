@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
@@ -23,6 +21,7 @@ from gengap.data.split import (
     balanced,
     check_weights,
     describe_weights,
+    draw_folds,
     find_units,
     normalise_weights,
     split_rows,
@@ -147,7 +146,8 @@ class Dataset:
         """
         random, ours, theirs = np.random.default_rng(seed), self.train, self.validation
         parts = max(count, -(-len(ours) // len(theirs)))
-        for validating in islice(self._parts(parts, seed), count):
+        labels = self.task.labels(ours.y) if self.task.by_class else None
+        for _, validating in draw_folds(parts, len(ours), labels, seed)[:count]:
             staying = np.setdiff1d(np.arange(len(ours)), validating)
             coming = np.sort(random.permutation(len(theirs))[: len(validating)])
             x = np.concatenate([ours.x[staying], theirs.x[coming]])
@@ -155,17 +155,6 @@ class Dataset:
             other = replace(self, train=Rows(x, y))
             train = other.balanced().train if ours.class_factors is not None else other.train
             yield validating, train, Rows(ours.x[validating], ours.y[validating])
-
-    def _parts(self, count: int, seed: int) -> list[np.ndarray]:
-        """Return the training rows (indices) in `count` parts, with equal shares of classes if possible."""
-        from sklearn.model_selection import KFold, StratifiedKFold
-
-        labels = self.task.labels(self.train.y) if self.task.by_class else None
-        even = labels is not None and np.unique(labels, return_counts=True)[1].max() >= count
-        split = (StratifiedKFold if even else KFold)(count, shuffle=True, random_state=seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a class may have fewer rows than there are parts
-            return [validating for _, validating in split.split(self.train.y, labels if even else None)]
 
 
 def load(

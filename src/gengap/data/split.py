@@ -7,6 +7,7 @@ machine on both sides, and training on later rows, are the most common reasons f
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
@@ -159,6 +160,24 @@ def split_at_random(
             "together, or say --task regression (task=) if they are numbers"
         ) from None
     return [np.sort(part) for part in (*chosen, test_rows)]
+
+
+def draw_folds(
+    count: int, rows: int, labels: np.ndarray | None, seed: int, groups: np.ndarray | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return `count` folds of rows, as pairs of training and validation rows.
+
+    Each fold has the same shares of classes if `labels` are given and some class is large enough. Rows of a group
+    are in one fold.
+    """
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+    even = labels is not None and np.unique(labels, return_counts=True)[1].max() >= count
+    plain, stratified = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
+    split = (stratified if even else plain)(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class may have fewer rows than there are folds
+        return list(split.split(np.empty((rows, 0)), labels if even else None, groups))
 
 
 def split_by_group(
