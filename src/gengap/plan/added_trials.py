@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -64,6 +64,10 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         sizes = self.size_trials() if regularizers else sizes
         if not (sizes or regularizers or shares or self.folds):
             return None
-        kept: dict[str, Any] = {"sizes": tuple(t.units for t in sizes if t.units)}
-        kept["widths"] = tuple(t.width for t in sizes if not t.units)
-        return msgspec.structs.replace(self, **kept, regularizers=regularizers, shares=shares)
+        return msgspec.structs.replace(
+            self,
+            sizes=tuple(t.units for t in sizes if t.units),
+            widths=tuple(t.width for t in sizes if not t.units),
+            regularizers=regularizers,
+            shares=shares,
+        )

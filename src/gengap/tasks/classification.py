@@ -41,7 +41,7 @@ class Binary(Task, frozen=True, tag="binary"):
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return cross-entropy and accuracy, and AUC if both classes occur."""
-        return _of_classes(self, outputs, y, weights) | roc_auc(outputs[..., 0], y.reshape(-1), weights)
+        return super().scores(outputs, y, weights) | roc_auc(outputs[..., 0], y.reshape(-1), weights)
 
     def mix(self, outputs: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
         """Return the log-odds of the mean probability.
@@ -102,10 +102,6 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
         """Return whether the class of the largest logit is the label (..., rows)."""
         return outputs.argmax(axis=-1) == self.labels(y)
 
-    def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
-        """Return cross-entropy and accuracy."""
-        return _of_classes(self, outputs, y, weights)
-
     def mix(self, outputs: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
         """Return the logarithms of the mean probabilities."""
         from scipy.special import log_softmax
@@ -145,12 +141,10 @@ def roc_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None =
     """Return the area under the ROC curve as {"auc": ...}; nothing without both classes."""
     from sklearn.metrics import roc_auc_score
 
-    weighted_labels = labels if weights is None else labels[weights > 0]
-    return (
-        {"auc": float(roc_auc_score(labels, scores, sample_weight=weights))}
-        if len(np.unique(weighted_labels)) == 2
-        else {}
-    )
+    counted = labels if weights is None else labels[weights > 0]
+    if len(np.unique(counted)) != 2:
+        return {}
+    return {"auc": float(roc_auc_score(labels, scores, sample_weight=weights))}
 
 
 def _log_mean(logs: np.ndarray, weights: Sequence[float]) -> np.ndarray:
@@ -166,10 +160,3 @@ def _numbers(values: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     known = np.asarray(classes).astype(values.dtype)
     order = np.argsort(known)
     return order[np.searchsorted(known[order], values)]
-
-
-def _of_classes(task: Task, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> dict[str, float]:
-    correct = task.correct(outputs, y)
-    assert correct is not None
-    values = {task.loss: task.row_losses(outputs, y), "accuracy": correct}
-    return {name: float(np.average(each, weights=weights)) for name, each in values.items()}

@@ -43,12 +43,6 @@ class OwnLoss(Task, frozen=True, tag="own-loss"):
         """Return the share of a row's labels that are right; None without classes."""
         return 1.0 - outputs[..., 1].astype(np.float64) if self.has_classes else None
 
-    def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
-        """Return the loss, and the accuracy of classes."""
-        right = self.correct(outputs, y)
-        values = {self.loss: self.row_losses(outputs, y)} | ({} if right is None else {"accuracy": right})
-        return {name: float(np.average(each, weights=weights)) for name, each in values.items()}
-
 
 AnyTask = Binary | Multiclass | Regression | OwnLoss
 BINARY = Binary()

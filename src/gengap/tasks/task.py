@@ -90,7 +90,10 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return metrics by name of one model's outputs (rows, outputs), the loss first. All are weighted means."""
-        raise NotImplementedError
+        values = {self.loss: self.row_losses(outputs, y)}
+        if (correct := self.correct(outputs, y)) is not None:
+            values["accuracy"] = correct
+        return {name: float(np.average(each, weights=weights)) for name, each in values.items()}
 
     def mix(self, outputs: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
         """Return the outputs (rows, outputs) of a model that predicts the weighted mean of several predictions.
