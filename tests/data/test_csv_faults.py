@@ -204,7 +204,7 @@ def test_more_bad_rows_than_can_be_noted_end_the_reading(write: Write, monkeypat
         (b"y,a\n", "there are no rows in it"),
         ("y,a\n0,1\n".encode("utf-16"), "not text in UTF-8"),
         (b"just a line\n", "the first line is one field, 'just a line'; expected columns separated by"),
-        (b"y,a,a\n0,1,2\n", "more than one column a\."),
+        (b"y,a,a\n0,1,2\n", r"more than one column a\."),
     ],
 )
 def test_files_that_are_no_table(tmp_path: Path, content: bytes, said: str) -> None:

@@ -48,17 +48,23 @@ def families(estimator: Any) -> Iterator[tuple[str, str]]:
 
 def parts(estimator: Any) -> list[Part]:
     """Return the parts of an estimator that can have a complexity: the last step first, then transformers."""
-    found = [Part("", estimator)]
-    while (inner := _inner(found[0])) is not None:
-        found.insert(0, inner)
+    *outer, last = _chain(estimator)
     transformers = [
         transformer
-        for part in found
+        for part in (last, *reversed(outer))
         if is_pipeline(part.estimator)
         for name, step in part.estimator.steps[:-1]
         for transformer in _transformers(Part(f"{part.prefix}{name}__", step))
     ]
-    return [*(_members(found[0]) or found[:1]), *transformers]
+    return [*(_members(last) or [last]), *transformers]
+
+
+def _chain(estimator: Any) -> list[Part]:
+    """Return the estimator, and from outside to inside those that pipelines and wrappers in it end in."""
+    found = [Part("", estimator)]
+    while (inner := _inner(found[-1])) is not None:
+        found.append(inner)
+    return found
 
 
 def _transformers(part: Part) -> Iterator[Part]:
@@ -124,26 +130,15 @@ def name_of(estimator: Any) -> str:
     >>> name_of(make_pipeline(SVC()))
     'Pipeline(SVC)'
     """
-    part, names = Part("", estimator), []
-    while part is not None:
-        names.append(type(part.estimator).__name__)
-        part = _inner(part)
+    names = [type(part.estimator).__name__ for part in _chain(estimator)]
     return "(".join(names) + ")" * (len(names) - 1)
-
-
-def _last(estimator: Any) -> Part:
-    """Return the estimator that pipelines and wrappers end in."""
-    last = Part("", estimator)
-    while (inner := _inner(last)) is not None:
-        last = inner
-    return last
 
 
 def choosing_class(estimator: Any, resolved: Any) -> str | None:
     """Return the class that chose parameters of `resolved`, such as "GridSearchCV"; None if none did."""
-    last = _last(estimator).estimator
+    last = _chain(estimator)[-1].estimator
     chooses = _is_search(last) or _without_choice(last) is not None
-    return type(last).__name__ if chooses and type(last) is not type(_last(resolved).estimator) else None
+    return type(last).__name__ if chooses and type(last) is not type(_chain(resolved)[-1].estimator) else None
 
 
 def resolve(estimator: Any, X: Any, y: Any, metadata: Mapping[str, Any] | None = None) -> Any:
@@ -167,7 +162,7 @@ def resolve(estimator: Any, X: Any, y: Any, metadata: Mapping[str, Any] | None =
         hint = f"; give an instance: {kind}()" if isinstance(estimator, type) else ""
         hint = ". Give the estimator first: check(estimator, X, y)" if hasattr(y, "fit") else hint
         raise UsageError(f"estimator: {kind} is no scikit-learn estimator with fit and get_params{hint}")
-    last = _last(estimator)
+    last = _chain(estimator)[-1]
     if not _is_search(last.estimator) and _without_choice(last.estimator) is None:
         return _with_defaults(unfitted(estimator))
     fitted = fitted_part(estimator)
@@ -196,7 +191,7 @@ def fit_keywords(estimator: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
         requested = get_routing_for_object(estimator).consumes("fit", given)
         return {name: values for name, values in given.items() if name in requested}
     found = {f"{_steps(estimator)}{name}": values for name, values in given.items() if name == "sample_weight"}
-    if "groups" in given and _is_search(_last(estimator).estimator):
+    if "groups" in given and _is_search(_chain(estimator)[-1].estimator):
         found[f"{_steps(estimator, past_search=False)}groups"] = given["groups"]
     return found
 
@@ -226,7 +221,7 @@ def _with_defaults(estimator: Any) -> Any:
         "BaggingRegressor": ("estimator", DecisionTreeRegressor),
         "StackingClassifier": ("final_estimator", LogisticRegression),
     }
-    last = _last(estimator)
+    last = _chain(estimator)[-1]
     name, kind = defaults.get(type(last.estimator).__name__, ("", None))
     if kind is not None and last.estimator.get_params(deep=False).get(name) is None:
         estimator.set_params(**{f"{last.prefix}{name}": kind()})
