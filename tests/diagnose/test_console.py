@@ -14,7 +14,7 @@ import pytest
 from diagnose.console_forms import FORMS, Form
 from diagnose.curves_expected import LOGS
 from diagnose.other_texts import OTHER_TEXTS
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gengap.diagnose import metric_names
@@ -68,6 +68,8 @@ def written(form: Form, train: list[float], validation: list[float], noise: list
 
 @pytest.mark.parametrize("form", FORMS)
 @settings(max_examples=12, deadline=None)
+@example(losses=[(2.0, 99.0), (3.0, 0.0001), (1.0, 99.0), (2.0, 99.0)], noise=[], size=4000, crlf=False)
+@example(losses=[(0.0001, 99.0), (99.0, 99.0), (99.0, 0.0001), (0.0001, 0.0001)], noise=[], size=4000, crlf=False)
 @given(
     losses=LOSSES, noise=st.lists(st.sampled_from(NOISE), max_size=3), size=st.integers(7, 4000), crlf=st.booleans()
 )

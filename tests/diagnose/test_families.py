@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.judging.curve_families import FAMILIES, VARIANTS, Family, SampledCurves
@@ -124,6 +124,7 @@ anything = st.floats(allow_nan=True, allow_infinity=True)
 
 
 @settings(max_examples=60)
+@example(validation=[5e-324, 0.0, 0.0], train=[])
 @given(st.lists(finite, max_size=40) | st.lists(anything, max_size=40), st.lists(anything, max_size=40))
 def test_no_numbers_make_it_crash(validation: list[float], train: list[float]) -> None:
     curves = MetricCurves("run", "val_loss", series(np.array(validation)), series(np.array(train)), False)

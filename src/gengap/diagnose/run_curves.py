@@ -36,7 +36,6 @@ SAME = {"acc": "accuracy", "ppl": "perplexity", "error": "err", "cross_entropy":
 
 
 PART = "loss"  # how the names of parts of a loss end
-FEW = 3  # whole numbers without a known name: sizes of splits
 GENERAL = "Log the validation loss as well, in a column such as val_loss."
 TRAINER = "In Hugging Face's Trainer, set eval_strategy='epoch' and an eval_dataset."
 LIGHTNING = "In Lightning, log 'val_loss' in validation_step."
@@ -210,9 +209,8 @@ def _rank(log: Log, metric: str) -> tuple[int, int, int] | None:
 
 
 def _is_size(values: np.ndarray) -> bool:
-    """Return whether values without a known name may be sizes or settings: always the same, or few whole ones."""
-    whole = bool((values == np.floor(values)).all())
-    return bool((values == values[0]).all()) or (whole and len(values) <= FEW)
+    """Return whether values without a known name may be sizes or settings, as they never change."""
+    return bool((values == values[0]).all())
 
 
 def _find_metric(log: Log, judged: list[str], requested: str) -> str:

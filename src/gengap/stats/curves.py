@@ -98,6 +98,7 @@ def scale_curve(series: Series, *, higher_is_better: bool = False) -> ScaledCurv
     logarithmic = bool((raw >= 0).all() and raw.max() > 0)
     if logarithmic:
         floor = 2e-6 * float(np.median(raw[raw > 0] / 2))  # halves, because the mean of two may overflow
+        floor = max(floor, np.finfo(float).tiny)
         values = sign * np.log(np.maximum(raw, floor))
     else:
         spread = float((raw / 4).max() - (raw / 4).min())

@@ -36,8 +36,8 @@ def name_by_file(table: LogTable) -> LogTable:
     roles = table.roles()
     others = {column for role, column in roles.items() if role != "value"}
     names = [name for name in table.columns if name not in others and name.strip().lower() not in EXTRA]
-    if "metric" in roles or "split" in roles or any(_split(name) for name in names):
-        return table
+    if "metric" in roles or "split" in roles or any(_split(name) or "grad" in name for name in names):
+        return table  # gradients are of training, whatever the file is called
     path = PurePath(table.file.replace("\\", "/"))
     stem = COPY.sub("", path.stem)
     download = DOWNLOAD.fullmatch(stem)

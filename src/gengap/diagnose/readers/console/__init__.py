@@ -9,7 +9,8 @@ The grammar, line by line:
 - **Name**: the words before a number, back to a boundary (comma, bar, tab, two blanks, dash, bracket, colon), then
   a separator: blanks, `:`, `=`, `|`. A name that is none of a metric is left out.
 - **Place**: a number named epoch, step, iteration, round, fold or run says where values belong, on its own line and
-  on the lines below, until the next one. A first number without a name counts too (`[20]`, `39:`).
+  on the lines below, until the next one. A first number without a name counts too (`[20]`, `39:`). Names of folds
+  and runs may stand below their values.
 - **Split**: words such as train, val, dev, test, in a name (`val_loss`) or before it on the line (`Val: loss 0.5,
   acc 0.9`), behind the value (`0.5 (val), `), or as a heading above (`Validating`), until the next epoch, or for
   all epochs of a block below a block of another split. A line without a place or split below a bar of held-out
@@ -21,7 +22,8 @@ The grammar, line by line:
 - **Names before a list**: `train acc, test acc | 0.5, 0.6` and `RMSE(T V) 0.5 0.6` name as many numbers in order.
 - **Bar**: of its states, the last one in an epoch counts.
 - **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`),
-  messages of checkpoints, and a single held-out value where another one is a curve.
+  sentences with a line of a log in backticks, messages of checkpoints, values that end above the first epoch, and a
+  single held-out value where another one is a curve.
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
 - A value is counted once: of several phrases for one metric, the log's most frequent one counts. A tag before the
   line (`[lfw]`) is a part of the phrase.

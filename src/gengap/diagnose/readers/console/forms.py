@@ -167,14 +167,15 @@ def _plain_patterns(values: Sequence[MetricValue], numbers: Sequence[str]) -> di
 
 
 def stands_in_bar(template: Template, numbers: Sequence[str]) -> bool:
-    """Return whether a line has a batch number, or behind its first number one such as 3/20 or 1-50batch.
+    """Return whether a line has a batch number, or behind its first number one such as 3/20 that is no epoch.
 
     Values of both splits are those of an evaluation, which a batch or step with a name does not change.
     """
     named = {place.number for place in template.places if place.kind in ("batch", "step")}
     paired = any(each.second for each in template.values)  # train/val loss 0.5/0.6, acc 0/0
-    valued = {each.number for each in template.values if paired}
-    bars = {i for i, number in enumerate(numbers) if i and i not in valued and n.is_progress(number)}
+    other = {each.number for each in template.values if paired}
+    other |= {place.number for place in template.places if place.kind == "epoch"}
+    bars = {i for i, number in enumerate(numbers) if i and i not in other and n.is_progress(number)}
     if template.evaluation:
         return not bars <= named
     running = any(named.average for named in template.values) and n.is_progress(numbers[0])

@@ -16,7 +16,7 @@ BATCH = {"batch", "minibatch", "mb"}
 RUN = {"fold", "run", "trial"}
 # Beside a counter or a metric these words make it another number: a setting, a best value, a duration
 NOT_A_COUNTER = {"total", "max", "num", "n", "best", "last", "warmup", "per", "time", "until", "every", "patience"}
-NOT_A_COUNTER |= {"min", "remaining", "number", "previous", "speed", "size", "limit", "early", "each"}
+NOT_A_COUNTER |= {"min", "remaining", "number", "previous", "speed", "size", "limit", "early", "each", "over"}
 SUMMARY = {"best", "lowest", "highest", "min", "max", "minimum", "maximum", "optimal", "previous", "prev", "final"}
 SUMMARY |= {"from", "tol", "patience", "threshold", "delta", "improvement", "smallest", "largest", "prior", "every"}
 SUMMARY |= {"baseline", "remaining", "elapsed", "clock", "throughput", "eta", "speed", "weight", "weights", "scale"}
@@ -45,6 +45,7 @@ MODIFIERS |= {"pixel"}
 EVALUATION = ("saving dict", "eval begin", "cur metric", "copypaste: task")  # of frameworks, without the word
 BETWEEN = {"on", "in", "for", "of", "на", "по", "sur", "en", "de", "su", "auf", "bei"}  # a metric and its split
 LEARNING_RATE = ("learning", "rate")
+OVER_EPOCH = re.compile(r"\s+(?:over|per)\s+(?:the\s+|each\s+)?epoch$", re.IGNORECASE)  # acc over epoch
 PREPOSITIONS = {"with", "and", "or", "the", "than", "by"}  # name nothing
 OF = {"of", "for"}  # before a word that is no split, they make a score that of a class
 EVALUATED = {"eval", "evaluation", "evaluating"}  # what is done with a set that another word names
@@ -203,7 +204,7 @@ def metric_name(segment: str) -> str | None:
         return None
     if not segment.isascii() and PHRASES.search(segment.lower()):
         segment = in_english(segment.lower())
-    listed = segment.split()
+    listed = OVER_EPOCH.sub("", segment).split()
     if not listed:
         return None
     if len(listed) > 1 and listed[-1].lower() in ("value", "values"):

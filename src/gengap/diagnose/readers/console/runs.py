@@ -34,7 +34,7 @@ class Curve(NamedTuple):
 def console_logs(found: Collector) -> list[Log]:
     """Return the runs that a collector found; none if there is no curve."""
     columns = _one_form_each(found)
-    columns = _named_scores(found, columns)
+    columns = _named_scores(found, _without_values_above(found, columns))
     keys = assign(_without_single_values(columns))
     if not is_training(found.signs, columns, keys):
         return []
@@ -42,6 +42,9 @@ def console_logs(found: Collector) -> list[Log]:
     logs: list[Log] = []
     few = all(len(columns[name].rows) < LEAST for name in keys)  # else a single number is none of a curve
     labels = np.unique(run).tolist() if len(found.rows.runs) > 2 else [None]
+    names = found.rows.runs
+    if len(labels) > 2 and _are_named_below(run, [columns[name] for name in keys if keys[name][0] == "validation"]):
+        labels, names = labels[:-1], names[1:]
     for label in labels:
         curves, other = [], []
         for canonical, column in columns.items():
@@ -55,9 +58,18 @@ def console_logs(found: Collector) -> list[Log]:
         curves, twice = _one_column_each(curves)
         other += twice
         if curves and (label != 0 or any(len(curve.rows) > 1 for curve in curves)):  # else words above the runs
-            name = "" if label is None else found.rows.runs[label].strip()
+            name = "" if label is None else names[label].strip()
             logs += _logs(found, name, curves, other)
     return logs
+
+
+def _without_values_above(found: Collector, columns: dict[str, Column]) -> dict[str, Column]:
+    """Return the columns without those that end above the first epoch of known curves: sizes and settings."""
+    places = [found.rows.epoch, found.rows.step, found.rows.count]
+    first = next(iter(np.flatnonzero(np.isfinite(places).any(axis=0))), 0)
+    below = {name: column for name, column in columns.items() if column.rows[-1] >= first}
+    curves = (column for column in below.values() if is_metric(column.canonical))
+    return below if any(len(column.rows) >= LEAST for column in curves) else columns
 
 
 def _without_single_values(columns: Mapping[str, Column]) -> list[str]:
@@ -88,6 +100,12 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
                 main = Column(main.name, main.canonical, main.form, rows, values, main.running)  # pyright: ignore
         chosen[name] = main
     return chosen
+
+
+def _are_named_below(run: np.ndarray, curves: Sequence[Column]) -> bool:
+    """Return whether lines such as `Fold 0: test acc 0.7` stand below the curves that they name."""
+    counts = [np.bincount(run[np.asarray(curve.rows)], minlength=run.max() + 1) for curve in curves]
+    return bool(counts) and min(np.max(counts, axis=0)[:-1]) > 1 > np.max(counts, axis=0)[-1]
 
 
 def _without_last(columns: Sequence[Column]) -> list[Column]:
@@ -140,7 +158,7 @@ def _one_column_each(curves: list[Curve]) -> tuple[list[Curve], list[Curve]]:
         other = best.get(curve.key)
         if other is None or _preference(curve, epochs) > _preference(other, epochs):
             best[curve.key] = curve
-    whole = any(map(_is_loss, (curve for curve in best.values() if not curve.progress)))
+    whole = any(_is_loss(curve) and 2 * len(curve.rows) >= epochs for curve in best.values() if not curve.progress)
     kept = [curve for curve in best.values() if not (whole and curve.progress and _is_loss(curve))]
     return kept, [curve for curve in curves if not any(curve is each for each in kept)]
 
@@ -257,11 +275,11 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
 
 
 def _with_begin(x: np.ndarray) -> np.ndarray:
-    """Return positions in which rows before the first step stand one step before it."""
+    """Return positions in which rows before the first step stand one step before it, at 0 if it is the first."""
     at = np.flatnonzero(np.isfinite(x))
-    if len(at) and at[0] > 0 and x[at[0]] >= 1:
+    if len(at) and at[0] > 0:
         x = x.copy()
-        x[: at[0]] = x[at[0]] - 1
+        x[: at[0]] = max(x[at[0]] - 1, 0)
     return x
 
 

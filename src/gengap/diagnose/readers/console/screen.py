@@ -33,7 +33,7 @@ GLYPHS = str.maketrans(
 PLACE_IN_CODE = re.compile(r"\b([A-Za-z_]\w*(?:\.\w+)+):\d+(?=\]|\)|:|\s|$)")  # engine.py:88
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 STAMP = re.compile(  # Nov 14 11:01:13, [Sun Apr  8 21:42:15 2018], 14-Nov 11:01:13: a month is no name of a value
-    r"^[\[(]?(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
+    r"^(?:date:\s+)?[\[(]?(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
     rf"(?:\d{{1,2}}[ -]{_MONTH}|{_MONTH}\.?\s+\d{{1,2}})(?:[ -]\d{{4}})?[ T,:]+"
     r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?(?:\s*[ap]m\b)?(?:\s+\d{4}\b)?[\])]?",
     re.IGNORECASE,
@@ -54,8 +54,9 @@ BATCH = re.compile(  # valid 050 1.2 60.1
 )
 GLUED = re.compile(r"Epoch(?<=\dEpoch)(?=[ \d])")
 LOGGER = re.compile(r"^\W*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):([\w.]+):(?!\s*[-+.]?\d)")  # of Python's logging
-REMARK = re.compile(  # accuracy (avg over 10000) = 97%, loss (on the val set): 0.5
-    r"(\w+)\s*\((?:(?:avg|average|averaged|mean)\s+)?(?:over|of|on|from|across)\s+([^()]{1,40})\)(?=\s*[:=])"
+REMARK = re.compile(  # accuracy (avg over 10000) = 97%, loss (on the val set): 0.5, loss (for 1 batch) at step
+    r"(\w+)\s*\((?:(?:avg|average|averaged|mean)\s+)?(?:over|of|on|from|across|for)\s+([^()]{1,40})\)"
+    r"(?=\s*[:=]|\s+(?:at|after)\s)"
 )
 ROWS = (("development", "dev"), ("unseen", "heldout"))
 _FIELD = r"""["']?\b(metric|key|name|tag|chart|series|metric_?name)["']?\s*[:=]\s*"""

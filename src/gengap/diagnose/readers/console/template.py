@@ -37,7 +37,8 @@ SKIPPED = re.compile(
 )
 PROGRAM = re.compile(  # a line of code, also as a compiler or a test prints it; prints of text or of a={} are none
     r"\s*(?:[>E]\s+|#\s*\|\s*)?(?:assert\b|(?:let|const|var|double|float)\s+\w+\s*=|def\s+\w+\(|return\s+[a-z_({\[]"
-    r"|(?:if|elif|for|while|with)\b[^:]*:\s*$|\w+\s+=\s*\{(?!'[^']+':.*\}\s*$)|[a-z_]\w*\.[\w.]*\((?![\"'`f]))"
+    r"|(?:if|elif|for|while|with)\b[^:]*:\s*$|\w+\s+=\s*\{(?!'[^']+':.*\}\s*$)|[a-z_]\w*\.[\w.]*\((?![\"'`f])"
+    r"|\w+\s+=\s+[frb]?([\"'])(?=[^\"']*\s)[^\"']*\1,?\s*$)"  # expected = "Epoch 1: loss 0.5"
 )
 NO_CONTEXT = re.compile(r"\b(?:sav|load|found|file|image|sample|size|check|download|improv|stor|writ)", re.I)
 LOGGED_AS = re.compile(r"^[^\]]{0,80}\]\s")  # what a logger writes before a message
@@ -51,6 +52,9 @@ BESIDE_SPLITS = {"phase", "set", "data", "dataset", "split", "epochs", "results"
 FINAL = "final"  # the context of values that were logged before
 SAID = re.compile(r"\b(?:is|was|were)\s+$")
 HELD_OUT = {"validation", "test"}
+QUOTED = re.compile(r"`[^`]+`")
+VALUE_WITH_NAME = re.compile(r"[A-Za-z].*#")
+LEAST_WORDS = 3  # outside of backticks, which make a line a sentence
 MARKDOWN_HEADING = re.compile(r"\s*(?:##|\|)\s+\w")  # three or more signs were taken for a bar
 BAR_BEFORE = re.compile(r"\|\s*$")
 
@@ -95,7 +99,7 @@ def parse_template(texts: Sequence[str]) -> Template:
     line = "#".join(texts)
     if SKIPPED.search(line):
         return Template()
-    if PROGRAM.match(line):
+    if PROGRAM.match(line) or ("`" in line and _quotes(line)):
         return Template(prose=True)
     phrases = [cut(text) for text in texts[:-1]]
     places = _places(texts, phrases)
@@ -124,6 +128,12 @@ def parse_template(texts: Sequence[str]) -> Template:
         label=label_of(texts, phrases, next((v.number for v in values if v.split or is_metric(v.name)), 0)),
         late=late,
     )
+
+
+def _quotes(line: str) -> bool:
+    """Return whether a sentence quotes values between backticks: ``Keras prints `loss: 0.5` here``."""
+    quoted = any(VALUE_WITH_NAME.search(text) for text in QUOTED.findall(line))
+    return quoted and len(words(QUOTED.sub("", line))) >= LEAST_WORDS
 
 
 def _context(line: str) -> str | None:
@@ -156,7 +166,7 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
             found.append(Place(kind, i, phrase.name))
         elif not found and name_of_step(texts, phrases, i) is not None:
             found.append(Place("step" if AT_STEP.search(phrase.name) else "count", i, ""))
-        elif not phrase.name and not phrase.context and not any(p.kind in ("epoch", "step") for p in found):
+        elif not phrase.name and not phrase.context and {place.kind for place in found} <= {"batch", "run"}:
             starts = all(not earlier.name and not earlier.context for earlier in phrases[:i])
             if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s|\([a-z]\)", texts[i + 1]):
                 found.append(Place("count", i, ""))

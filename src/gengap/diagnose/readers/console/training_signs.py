@@ -173,7 +173,7 @@ def _are_of_a_grid(curves: Sequence[Column], columns: Iterable[Column]) -> bool:
     settings = []
     for column in columns:
         logged = dict(zip(column.rows, column.values, strict=True))
-        if _is_known(column) or parse(column.canonical) is None or not logged.keys() >= set(rows):
+        if column in curves or parse(column.canonical) is None or not logged.keys() >= set(rows):
             continue
         values = [logged[row] for row in rows]
         if 2 <= len(set(values)) <= len(values) / 2:
