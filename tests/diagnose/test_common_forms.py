@@ -199,23 +199,6 @@ def test_overlap_is_judged_rather_than_accuracy(names: tuple[str, ...], judged_m
     assert judged(tmp_path, lines).metric.removeprefix("validation ") == judged_metric
 
 
-@pytest.mark.parametrize("names", ["train / val loss", "val / train loss", "train, test error"])
-@FEW
-@given(losses=LOSSES)
-def test_names_of_a_pair_may_stand_behind_it(
-    tmp_path_factory: pytest.TempPathFactory, losses: list[float], names: str
-) -> None:
-    sign = ", " if "," in names else " / "
-    lines = []
-    for epoch, loss in enumerate(losses, 1):
-        pair = [f"{loss / 2:.4f}", f"{loss:.4f}"]
-        shown = sign.join(pair if names.startswith("train") else reversed(pair))
-        lines.append(f"Epoch {epoch} => {shown}  ({names})")
-    found = judged(tmp_path_factory.mktemp("run"), lines)
-    assert found.validation.values.tolist() == losses
-    assert found.train is not None and found.train.values.tolist() == [float(f"{loss / 2:.4f}") for loss in losses]
-
-
 def test_an_article_is_no_log(tmp_path: Path) -> None:
     text = "After epoch 3 the training loss was 0.21 and the validation loss 0.45.\nIt rose. See table 2.1.\n"
     (tmp_path / "article.txt").write_text(text, encoding="utf-8")

@@ -54,3 +54,13 @@ def test_a_word_with_a_number_in_a_sentence_is_no_column(tmp_path: Path) -> None
     path.write_text(f"{lines}Accuracy of the network on the 10000 test images: 54 %\n", encoding="utf-8")
     (log,) = read(path)
     assert log.other == ()
+
+
+def test_an_error_says_once_that_values_repeat_an_epoch(tmp_path: Path) -> None:
+    rows = "".join(f"{fold},50,0.{fold},0.{fold},0.{fold}\n" for fold in range(1, 8))
+    path = tmp_path / "folds.csv"
+    path.write_text(f"Fold,Epoch,Loss,Tra_acc,Val_acc\n{rows}")
+    (log,) = read(path)
+    with pytest.raises(UsageError) as caught:
+        choose_curves(log)
+    assert str(caught.value).count("repeat an epoch") == 1

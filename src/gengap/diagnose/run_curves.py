@@ -204,13 +204,8 @@ def _rank(log: Log, metric: str) -> tuple[int, int, int] | None:
     if higher is True:
         return 3, rank_in(metric, SCORES) or 0, _of_a_part(metric)
     values = series["validation", metric].values
-    curve = len(values) > 1 and not (metric and _is_size(values))
+    curve = len(values) > 1 and not (metric and (values == values[0]).all())  # sizes and settings never change
     return (4, 0, False) if ("train", metric) in series and curve else None
-
-
-def _is_size(values: np.ndarray) -> bool:
-    """Return whether values without a known name may be sizes or settings, as they never change."""
-    return bool((values == values[0]).all())
 
 
 def _find_metric(log: Log, judged: list[str], requested: str) -> str:
@@ -327,7 +322,7 @@ def _listed(log: Log) -> str:
         texts.append(f"These columns are empty: {_join(log.empty)}.")
     if unknown:
         texts.append(f"These columns were not recognised: {_join(unknown)}.")
-    return " ".join([*texts, *map(str, log.notes)])
+    return " ".join([*texts, *{note.code: str(note) for note in reversed(log.notes)}.values()])
 
 
 def _join(names: Iterable[str], most: int = 20) -> str:

@@ -43,9 +43,7 @@ TAG = re.compile(r"\s*\[[A-Za-z_]\w*\]")
 BEST_BEFORE = re.compile(
     r"\W*best\W+(?:metric|result|score|performance)s?\W*", re.I
 )  # behind it, values come again
-PAIR_BEHIND = re.compile(r"\s*[(\[]\s*(\w+)(\s*[/,|]\s*)(\w+)\s+(\w+)\s*[)\]]\s*")  # (train / val loss)
 METRIC_PAIR = re.compile(r"(\w+)\s*/\s*(\w+)")  # loss/acc: 0.5/0.8
-PAIRS = ({"train", "validation"}, {"train", "test"})
 SIGN = re.compile(r"\s*[/,;|]?\s*")  # between the numbers of a list
 PAIR_SIGN = re.compile(r"\s*[/,|]?\s*")  # behind ";" another number begins
 SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
@@ -254,21 +252,6 @@ class _LineReader:
             return None
         guess = self._carried or (self._glued if repeated else None)
         return None if self._from_value and (guess, bare.lower()) in self._own else guess
-
-
-def values_before_names(texts: Sequence[str]) -> list[MetricValue]:
-    """Return the values of `0.5 / 0.6 (train / val loss)`, whose names stand behind both of them."""
-    found = PAIR_BEHIND.fullmatch(texts[-1])
-    splits = [] if found is None else [SPLITS.get(found[i].lower()) for i in (1, 3)]
-    sign = len(texts) > 3 and texts[-2].strip()
-    if found is None or set(splits) not in PAIRS or sign != found[2].strip() or not is_metric(found[4]):
-        return []
-    at = len(texts) - 3  # the first of the last two numbers
-    form = f"pair of {found[4]}"
-    return [
-        MetricValue(at + i, f"{split} {found[4]}", canonical_name(split, found[4]), True, form)
-        for i, split in enumerate(splits)
-    ]
 
 
 def with_lists(texts: Sequence[str], phrases: Sequence[Phrase], values: list[MetricValue]) -> list[MetricValue]:

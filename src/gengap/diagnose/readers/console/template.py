@@ -14,7 +14,6 @@ from gengap.diagnose.readers.console.line_values import (
     MetricValue,
     name_of_step,
     read_values,
-    values_before_names,
     with_lists,
 )
 from gengap.diagnose.readers.console.phrases import (
@@ -106,7 +105,6 @@ def parse_template(texts: Sequence[str]) -> Template:
     values = with_lists(texts, phrases, read_values(texts, phrases))
     if (epoch := _bar_of_epochs(texts, places, values)) is not None:
         places = [epoch]
-    values = values or values_before_names(texts)
     placed = {place.number for place in places if place.kind != "count"}
     values = [named for named in values if named.number not in placed]
     context = None if values else _context(line)
