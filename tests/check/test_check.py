@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar, cast
@@ -646,6 +647,18 @@ def test_folds_have_different_seeds_and_settings_the_same_ones() -> None:
     seeds.clear()
     gengap.check(Seeded(random_state=5), *numbers(), complexity=("alpha", [0.5, 1.0]), cv=3)
     assert set(seeds[1.0]) == {5}
+
+
+@pytest.mark.parametrize("draw", [lambda: None, lambda: np.random.RandomState(3)])
+def test_a_seed_that_is_drawn_is_one_for_the_whole_check(draw: Callable[[], Any]) -> None:
+    x, y = numbers()
+    facts = gengap.check(DecisionTreeRegressor(max_leaf_nodes=4), x, y, cv=3, random_state=draw()).facts
+    seed = facts.walk.evaluator.seed
+    again = gengap.check(DecisionTreeRegressor(max_leaf_nodes=4), x, y, cv=3, random_state=seed).facts
+    assert type(seed) is int and np.array_equal(again.walk.base.losses, facts.walk.base.losses)
+    assert [each.setting.changes for each in again.walk.found] == [
+        each.setting.changes for each in facts.walk.found
+    ]
 
 
 def test_a_clearly_better_flexible_setting_is_named_without_a_signal() -> None:

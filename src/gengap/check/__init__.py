@@ -11,6 +11,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from gengap.check.result import CheckResult
 
 
@@ -27,7 +29,7 @@ def check(
     complexity: str | tuple[str, Sequence[Any]] | None = None,
     min_effect: float = 0.01,
     n_jobs: int | None = None,
-    random_state: int = 0,
+    random_state: int | np.random.RandomState | None = 0,
     progress: Callable[[int, str], None] | None = None,
 ) -> CheckResult:
     """Return whether an estimator under- or overfits, and which setting would do better.
@@ -52,7 +54,7 @@ def check(
             `("alpha", [10, 1, 0.1])`. Default: known for most estimators.
         min_effect: The smallest change that matters, as a share of the loss.
         n_jobs: Number of fits at the same time, as joblib takes it. `joblib.parallel_config` chooses the backend.
-        random_state: Seed of the folds, and of estimators without one.
+        random_state: Seed of the folds, and of estimators without one; None for another one each time.
         progress: Function that is called with the number of finished fits and what runs.
 
     Returns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def run_check(
     complexity: Any,
     min_effect: float,
     n_jobs: int | None,
-    seed: int,
+    seed: Any,
     progress: Callable[[int, str], None] | None,
     **rows: Any,
 ) -> CheckResult:
@@ -45,7 +46,7 @@ def run_check(
     started = clock.perf_counter()
     make_thresholds(min_effect)
     check_complexity(complexity)
-    _check_seed(seed)
+    seed = _whole_seed(seed)
     whole, metadata = estimator, {name: rows.get(name) for name in ("sample_weight", "groups")}
     estimator = resolve(estimator, X, y, metadata)
     if rows.get("cv") is None and not (scoring is None or scoring in BY_SCORING):
@@ -79,14 +80,18 @@ def run_check(
     return CheckResult(judge(facts), facts, clock.perf_counter() - started)
 
 
-def _check_seed(seed: Any) -> None:
-    """Raise UsageError unless `random_state` is one that scikit-learn takes."""
+def _whole_seed(seed: Any) -> int:
+    """Return `random_state` as a whole number, which is drawn if it is None or a generator.
+
+    Raises UsageError unless it is one that scikit-learn takes.
+    """
     from sklearn.utils import check_random_state
 
     try:
-        check_random_state(seed)
+        random = check_random_state(seed)
     except ValueError:
         raise UsageError(f"random_state is {shown(seed)}; expected a whole number of at least 0") from None
+    return int(seed) if isinstance(seed, Integral) else int(random.randint(2**31))
 
 
 def _check_named(walk: Walk) -> None:
