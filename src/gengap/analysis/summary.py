@@ -21,7 +21,10 @@ from gengap.train.stopping import StopReason
 
 SCHEMA = 2
 PLAN_FILE = "plan.toml"  # in the study folder
-FIRST = ("schema", "source", "task", "rows", "plan", "seconds", "trials")  # keys of study.json
+FIRST = (  # keys of study.json
+    *("schema", "source", "task", "rows", "plan", "seconds"),
+    *("trials", "preparation", "skipped_rows", "interrupted"),
+)
 CLEAN = "clean_"
 NAMED_RUNS = 4  # runs without time that are named
 CONTRADICTED = ("advice-keep-model", "advice-try-larger-model")  # by a finding that another model is better
