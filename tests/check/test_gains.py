@@ -9,15 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold, LeaveOneOut, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
 
 from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
-from gengap.check.inputs import read_inputs
+from gengap.check.inputs import Inputs, read_inputs
+from gengap.check.losses import choose_loss
+from gengap.check.setting_losses import Evaluator, Setting
 
 Model = Callable[[np.ndarray, np.ndarray, np.ndarray, Any], np.ndarray]
 
 
 def units(rows: int, folds: int = 5) -> LossUnits:
-    return LossUnits(np.arange(rows) % folds, None, 1 / (folds - 1), folds)
+    fold = np.arange(rows) % folds
+    pairs = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds)]
+    return LossUnits.of(inputs_of(rows, pairs), by_row=True)
+
+
+def inputs_of(rows: int, cv: Any, **options: Any) -> Inputs:
+    return read_inputs(Ridge(), np.zeros((rows, 1)), np.zeros(rows), cv=cv, **options)
 
 
 def test_no_gain_is_above_all_of_the_loss() -> None:
@@ -98,16 +107,70 @@ def test_intervals_of_simpler_settings_are_never_too_narrow() -> None:
             assert gains_of(*size, model, settings)[1] >= 0.9
 
 
-def test_losses_by_row_take_half_of_the_correction_and_scores_of_folds_all_of_it() -> None:
-    random = np.random.default_rng(0)
-    losses = random.normal(1, 0.2, size=200)
-    losses -= np.bincount(np.arange(200) % 5, losses)[np.arange(200) % 5] / 40 - losses.mean()  # equal folds
-    found = gain(losses, np.ones(200), units(200))
-    assert found.error == pytest.approx(losses.std(ddof=1) * (1 / 200 + 0.5 / 4 * 5 / 200) ** 0.5)
-    scores = np.array([0.5, 0.6, 0.7, 0.8, 0.9])
-    by_fold = gain(scores, np.ones(5), LossUnits(np.arange(5), None, 1 / 4, 5))
-    assert by_fold.error == pytest.approx(scores.std(ddof=1) * (1 / 5 + 1 / 4) ** 0.5)
-    assert by_fold.freedom == 4
+SPLITS = {
+    "folds": KFold(5, shuffle=True, random_state=0),
+    "repeated folds": RepeatedKFold(n_splits=5, n_repeats=3, random_state=0),
+    "more repeated folds than rows": RepeatedKFold(n_splits=5, n_repeats=50, random_state=0),
+    "random splits": ShuffleSplit(20, test_size=0.2, random_state=0),
+    "one row each": LeaveOneOut(),
+    "later rows": TimeSeriesSplit(4),
+}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_losses_by_row_take_half_of_the_correction_for_each_row_once(name: str) -> None:
+    inputs = inputs_of(200, SPLITS[name])
+    each = LossUnits.of(inputs, by_row=True)
+    losses = np.random.default_rng(0).normal(1, 0.2, size=200)
+    for at in range(each.folds):  # the means of folds are equal
+        inside = each.fold == at
+        losses[inside] += (1 - losses[inside].mean()) if inside.sum() > 1 else 0
+    trained = {at: len(train) for at, (train, _) in enumerate(inputs.folds)}
+    rows = [trained[at] for at in each.fold.tolist() if at >= 0]
+    found, tested = gain(losses, np.ones(200), each), losses[each.tested]
+    assert found.error == pytest.approx(
+        (tested.var(ddof=1) / len(rows) * (1 + 0.5 * np.sum(1 / np.array(rows)))) ** 0.5, rel=0.02
+    )
+    assert found.freedom == len(rows) - 1
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_scores_of_folds_take_all_of_the_correction(name: str) -> None:
+    inputs = inputs_of(200, SPLITS[name])
+    scores = np.random.default_rng(0).uniform(0.5, 0.9, size=len(inputs.folds))
+    found = gain(scores, np.ones(len(scores)), LossUnits.of(inputs, by_row=False))
+    ratio = np.mean([len(test) / len(train) for train, test in inputs.folds])
+    assert found.error == pytest.approx(scores.std(ddof=1) * (1 / len(scores) + ratio) ** 0.5)
+    assert found.freedom == len(scores) - 1
+
+
+def test_repeated_folds_have_intervals_of_rows_that_count_once() -> None:
+    random, found = np.random.default_rng(0), dict[str, list[Gain]]()
+    for seed in range(100):
+        x = random.normal(size=(150, 5))
+        y = x[:, 0] + np.sin(2 * x[:, 1]) + 0.7 * random.standard_t(5, size=150)
+        for name, cv in (
+            ("random", ShuffleSplit(20, test_size=0.2, random_state=seed)),
+            ("repeated", RepeatedKFold(n_splits=5, n_repeats=4, random_state=seed)),
+        ):
+            inputs = read_inputs(Ridge(), x, y, cv=cv)
+            evaluator = Evaluator(Ridge(), inputs, choose_loss(Ridge(), inputs, None))
+            few, many = (evaluator.evaluate(Setting({"alpha": alpha}, ""))[0].losses for alpha in (100.0, 1e3))
+            found.setdefault(name, []).append(gain(few, many, LossUnits.of(inputs, by_row=True)))
+    for name, each in found.items():
+        ratio = np.std([g.mean for g in each]) / np.mean([g.error for g in each])
+        assert 0.8 < ratio < 1.1, (name, ratio)
+
+
+def test_one_draw_shows_no_spread() -> None:
+    inputs = inputs_of(100, None, groups=np.arange(100) % 5)
+    each = LossUnits.of(inputs, by_row=True)
+    first = np.where(each.fold == 0, 0.5 + 0.1 * np.sin(np.arange(100)), np.nan)
+    found = gain(first, np.ones(100), each)
+    assert found.mean == pytest.approx(0.5, abs=0.05)
+    assert found.above(0.01) == found.matters(0.01) == 0.5
+    both = gain(np.where(each.fold < 2, 0.5 + 0.1 * np.sin(np.arange(100)), np.nan), np.ones(100), each)
+    assert both.freedom == 1 and np.isfinite(both.error)
 
 
 def test_rows_of_one_group_count_as_one_draw() -> None:

@@ -74,6 +74,11 @@ TRAIN, TEST = np.arange(80), np.arange(80, 120)
             DataError,
             "groups: 2 values are missing; leave these rows out",
         ),
+        (
+            {"groups": [0] * ROWS, "cv": [(TRAIN, TEST), (TEST, TRAIN)]},
+            DataError,
+            "groups: all validation rows are of one group; expected at least two groups",
+        ),
         ({"sample_weight": ["a"] * ROWS}, DataError, "sample_weight: expected numbers of 0 or more"),
         (
             {"complexity": ("alpha", [-1.0, 1.0])},

@@ -1,9 +1,10 @@
 """How much better another setting is: the gain with its interval, without the luck of choosing the best.
 
-Gains are paired by row. Each row is validated once, so a mean gain varies about as that of as many independent rows
-(Bayle, Bayle, Janson & Mackey 2020, "Cross-validation confidence intervals for test error", NeurIPS 33). It varies
-more if trainings differ and, because training sets overlap, differ alike in all folds: see `gain`. The best of
-several settings is lucky: so the rows of the other folds choose the setting that a fold's rows judge.
+Gains are paired by row. A row has one loss, the mean of its losses if several folds validate it. So a mean gain
+varies about as that of as many independent rows (Bayle, Bayle, Janson & Mackey 2020, "Cross-validation confidence
+intervals for test error", NeurIPS 33). It varies more if trainings differ and, because training sets overlap, differ
+alike in all folds: see `gain`. The best of several settings is lucky: so the rows of the other folds choose the
+setting that a fold's rows judge.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from gengap.stats.unit_values import by_unit
 
 FULL = 5.0  # a gain of this many times the smallest one that matters counts in full; half of it at three times
 GRID = (np.arange(400) + 0.5) / 400  # quantiles for means over a distribution
-LEAST_FREEDOM = 4
 ROWS_SHARE = 0.5  # of Nadeau & Bengio's correction, if losses are by row
 Triple = tuple[float, float, float]
 
@@ -67,35 +67,33 @@ class LossUnits:
     """The units that losses are means of: validation rows, or folds.
 
     Attributes:
-        fold: Number of each unit's fold, of shape (units,); -1 for rows without one.
+        fold: Number of each unit's fold, of shape (units,), the first one of rows with several; -1 for rows without
+            one.
         weights: Weight of each unit, of mean 1; None without weights.
-        ratio: Validation rows per training row of a fold.
+        overlap: By what share the variance of a mean over all units is larger because training sets overlap.
         folds: Number of folds.
         sampling: The groups or the blocks of time of rows; None if units are independent.
     """
 
     fold: np.ndarray
     weights: np.ndarray | None
-    ratio: float
+    overlap: float
     folds: int
     sampling: Units | None = None
 
     @classmethod
     def of(cls, inputs: Inputs, by_row: bool) -> LossUnits:
         """Return the units of a check whose loss is by row, or by fold."""
-        count = len(inputs.folds)
-        ratio = float(np.mean([len(test) / len(train) for train, test in inputs.folds]))
+        folds, count = inputs.folds, len(inputs.folds)
         if not by_row:
-            return cls(np.arange(count), None, ratio, count)
+            overlap = sum(len(test) / len(train) for train, test in folds)
+            return cls(np.arange(count), None, overlap, count)
         fold = np.full(inputs.rows, -1)
-        for at, (_, test) in enumerate(inputs.folds):
-            fold[test] = at
-        return cls(fold, inputs.weights, ratio, count, sampling_units(inputs))
-
-    @property
-    def by_row(self) -> bool:
-        """Whether the units are rows."""
-        return len(self.fold) > self.folds
+        for at in reversed(range(count)):
+            fold[folds[at][1]] = at
+        counts = np.bincount(fold[fold >= 0], minlength=count)
+        overlap = ROWS_SHARE * sum(n / len(train) for n, (train, _) in zip(counts.tolist(), folds, strict=True))
+        return cls(fold, inputs.weights, overlap, count, sampling_units(inputs))
 
     @property
     def tested(self) -> np.ndarray:
@@ -162,18 +160,17 @@ def gain(losses: np.ndarray, reference: np.ndarray, units: LossUnits) -> Gain:
     weights = np.ones(len(mine)) if units.weights is None else units.weights[shared] / units.weights[shared].mean()
     base = float((weights * other).mean()) if len(other) else 0.0
     if not np.isfinite(base) or base <= 0:
-        return Gain(0.0, 0.0, LEAST_FREEDOM)
+        return Gain(0.0, 0.0, 1.0)
     share = float((weights * (other - mine)).mean()) / base
     parts = ((other - mine) - share * other) / base
     sampling = None if units.sampling is None else units.sampling.take(np.flatnonzero(shared))
     draws = by_unit(parts, weights, sampling)
-    fold = units.fold[shared]
-    sizes = np.bincount(fold)
-    means = (np.bincount(fold, weights * parts) / np.maximum(sizes, 1))[sizes > 0]
-    variance = max(_of_mean(draws), _of_mean(means))
-    correction = units.folds * units.ratio * len(parts) / units.tested.sum()
-    error = float(variance * (1 + (ROWS_SHARE if units.by_row else 1.0) * correction)) ** 0.5
-    return Gain(share, error, float(max(len(draws) - 1, LEAST_FREEDOM)))
+    if len(draws) < 2:  # one draw shows no spread
+        return Gain(share, np.inf, 1.0)
+    folds = by_unit(parts, weights, group_units(units.fold[shared], "fold"))
+    variance = max(_of_mean(draws), _of_mean(folds))
+    error = float(variance * (1 + units.overlap * len(parts) / units.tested.sum())) ** 0.5
+    return Gain(share, error, float(len(draws) - 1))
 
 
 def _of_mean(values: np.ndarray) -> float:

@@ -135,6 +135,8 @@ def read_inputs(
         folds = tuple(fold for fold in folds if weights[fold[1]].any())
         if len(folds) < 2:
             raise DataError("sample_weight: fewer than two folds have validation rows with a weight above 0")
+    if group is not None and len(np.unique(group[np.concatenate([test for _, test in folds])])) < 2:
+        raise DataError("groups: all validation rows are of one group; expected at least two groups")
     return Inputs(X, y, labels, classes, weights, group, folds, split)
 
 

@@ -210,20 +210,23 @@ class Evaluator:
     def _validated(self, outputs: Mapping[int, Any]) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the losses (units,) and the outputs (rows, ...) from the outputs of each fold.
 
-        Decision values are calibrated.
+        Decision values are calibrated. A row of several folds has the mean of its losses, and the first fold's
+        outputs.
         """
         inputs, loss, folds = self.inputs, self.loss, self.inputs.folds
         if not loss.by_row:
             return self._score_losses(np.array([outputs[at] for at in range(len(folds))], np.float64)), None
-        tested = np.concatenate([folds[at][1] for at in outputs])
-        made = np.concatenate([np.asarray(each) for each in outputs.values()])
+        order = sorted(outputs)
+        tested = np.concatenate([folds[at][1] for at in order])
+        made = np.concatenate([np.asarray(outputs[at]) for at in order])
         if loss.name == "calibrated-log-loss":
-            number = np.concatenate([np.full(len(folds[at][1]), at) for at in outputs])
+            number = np.concatenate([np.full(len(folds[at][1]), at) for at in order])
             made = calibrate(made, inputs.labels[tested], number, inputs.class_count)
-        losses, kept = np.full(inputs.rows, np.nan), np.full((inputs.rows, *made.shape[1:]), np.nan, np.float32)
-        losses[tested] = row_losses(loss, inputs.labels[tested], made, inputs.least_probability)
-        with np.errstate(over="ignore"):
-            kept[tested] = made
+        found = row_losses(loss, inputs.labels[tested], made, inputs.least_probability)
+        kept = np.full((inputs.rows, *made.shape[1:]), np.nan, np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # rows without a fold have 0 / 0
+            losses = np.bincount(tested, found, inputs.rows) / np.bincount(tested, minlength=inputs.rows)
+            kept[tested[::-1]] = made[::-1]
         return losses, kept
 
     def _score_losses(self, scores: np.ndarray) -> np.ndarray:
