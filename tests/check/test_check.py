@@ -28,7 +28,7 @@ from sklearn.ensemble import (
 )
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LarsCV, LassoCV, LogisticRegression, LogisticRegressionCV, Ridge, RidgeCV
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -44,6 +44,7 @@ from gengap.check.estimators import name_of, resolve
 from gengap.check.fit_facts import facts
 from gengap.check.gains import LossUnits
 from gengap.check.inputs import read_inputs
+from gengap.check.more_rows import _with_share
 from gengap.check.ranking import ranking_test
 from gengap.check.result import CheckResult
 from gengap.check.setting_losses import Setting
@@ -263,6 +264,47 @@ def test_groups_stay_together_and_time_is_respected() -> None:
     by_time = gengap.check(Ridge(), x, y, time=np.arange(len(y))[::-1], cv=3).facts.walk.evaluator.inputs
     assert by_time.split == "time" and np.array_equal(by_time.y, y[::-1])
     assert all(train.max() < test.min() for train, test in by_time.folds)
+
+
+def test_indices_of_folds_are_those_of_the_rows_as_given_and_a_splitter_splits_them_by_time() -> None:
+    x, y = numbers()
+    times = np.random.default_rng(0).permutation(len(y))
+    early, late = np.flatnonzero(times < 120), np.flatnonzero(times >= 160)
+    pairs = [(early, late), (early[20:], np.flatnonzero((times >= 120) & (times < 160)) - len(y))]
+    inputs = read_inputs(Ridge(), x, y, time=times, cv=pairs)
+    for (train, test), mine in zip(inputs.folds, pairs, strict=True):
+        assert np.array_equal(inputs.y[train], y[mine[0]]) and np.array_equal(inputs.X[test], x[mine[1]])
+    split = read_inputs(Ridge(), x, y, time=times, cv=TimeSeriesSplit(3))
+    assert [train.tolist() for train, _ in split.folds] == [list(range(60 * k)) for k in (1, 2, 3)]
+    assert np.array_equal(split.y, y[np.argsort(times)])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [{"time": np.arange(ROWS)}, {"time": np.arange(ROWS), "cv": TimeSeriesSplit(4)}, {"cv": TimeSeriesSplit(4)}],
+)
+def test_blocks_of_time_count_as_one_draw_and_the_latest_rows_are_kept(rows: dict[str, Any]) -> None:
+    inputs = read_inputs(Ridge(), *numbers(), **rows)
+    sampling = LossUnits.of(inputs, by_row=True).sampling
+    assert sampling is not None and sampling.kind == "time" and len(sampling) == 24
+    fewer = _with_share(inputs, 1 / 2, seed=0)
+    assert fewer is not None
+    for (kept, _), (train, _) in zip(fewer.folds, inputs.folds, strict=True):
+        assert sorted(kept) == sorted(train)[-len(kept) :]
+
+
+def test_rows_of_a_group_make_the_forecast_for_more_rows_less_sure() -> None:
+    x, y = (np.repeat(each, 4, axis=0) for each in numbers())
+    group = np.arange(len(y)) // 4
+    folds = [(np.flatnonzero(group % 5 != k), np.flatnonzero(group % 5 == k)) for k in range(5)]
+    widths = []
+    for groups in (None, group):
+        tree = DecisionTreeRegressor(max_leaf_nodes=30, random_state=0)
+        curve = gengap.check(tree, x, y, cv=folds, groups=groups).learning_curve.query("kind == 'forecast'")
+        widths.append((curve["loss_high"] - curve["loss_low"]).iloc[0])
+    assert widths[1] > 1.3 * widths[0]
+    few = gengap.check(DecisionTreeRegressor(max_leaf_nodes=30), x, y, groups=group % 5).learning_curve
+    assert set(few["kind"]) == {"measured"}
 
 
 def test_a_row_of_weight_two_counts_like_two_rows_in_the_loss() -> None:

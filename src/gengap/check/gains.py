@@ -2,9 +2,9 @@
 
 Gains are paired by row. A row has one loss, the mean of its losses if several folds validate it. So a mean gain
 varies about as that of as many independent rows (Bayle, Bayle, Janson & Mackey 2020, "Cross-validation confidence
-intervals for test error", NeurIPS 33). It varies more if trainings differ and, because training sets overlap, differ
-alike in all folds: see `gain`. The best of several settings is lucky: so the rows of the other folds choose the
-setting that a fold's rows judge.
+intervals for test error", NeurIPS 33). It varies more if trainings differ and, because training sets overlap,
+differ alike in all folds: see `gain`. The best of several settings is lucky: so the rows of the other folds choose
+the setting that a fold's rows judge.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def sampling_units(inputs: Inputs) -> Units | None:
     """Return the groups or the blocks of time of the rows; None if rows are independent."""
     if inputs.groups is not None:
         return group_units(inputs.groups, "groups")
-    if inputs.split == "time":
+    if inputs.by_time:
         y = np.eye(inputs.class_count)[inputs.labels] if inputs.by_class else inputs.labels
         return time_units(np.arange(inputs.rows), y, "time")  # rows are in the order of time
     return None

@@ -34,6 +34,7 @@ class Inputs:
         groups: Group of each row, of shape (rows,); None without groups.
         folds: The training and validation rows of each fold.
         split: How the rows were split: "random", "stratified", "group", "time" or "own".
+        by_time: Whether the rows are in the order of their times.
     """
 
     X: Any
@@ -44,6 +45,7 @@ class Inputs:
     groups: np.ndarray | None
     folds: tuple[Fold, ...]
     split: str
+    by_time: bool
 
     @property
     def by_class(self) -> bool:
@@ -107,6 +109,8 @@ def read_inputs(
         UsageError: If arguments contradict each other or are wrong.
         DataError: If the rows can't be used.
     """
+    from sklearn.model_selection import TimeSeriesSplit
+
     X, y = _features(X), _target(y)
     count = row_count(X)
     if count != len(y):
@@ -126,18 +130,22 @@ def read_inputs(
     group, times = _column("groups", groups, count), _column("time", time, count)
     if group is not None and times is not None:
         raise UsageError("groups and time are both given; rows are split by one of them. Leave one out")
+    order = np.arange(count) if times is None else np.argsort(times, kind="stable")
     if times is not None:
-        order = np.argsort(times, kind="stable")
         X, y, labels = take(X, order), y[order], labels[order]
         weights = None if weights is None else weights[order]
     folds, split = _folds(cv, X, y, classes is not None, group, times is not None, seed)
+    if split == "own" and not hasattr(cv, "split"):  # indices are those of the rows as they were given
+        place = np.argsort(order)
+        folds = tuple((place[train], place[test]) for train, test in folds)
+    by_time = times is not None or isinstance(cv, TimeSeriesSplit)
     if weights is not None:
         folds = tuple(fold for fold in folds if weights[fold[1]].any())
         if len(folds) < 2:
             raise DataError("sample_weight: fewer than two folds have validation rows with a weight above 0")
     if group is not None and len(np.unique(group[np.concatenate([test for _, test in folds])])) < 2:
         raise DataError("groups: all validation rows are of one group; expected at least two groups")
-    return Inputs(X, y, labels, classes, weights, group, folds, split)
+    return Inputs(X, y, labels, classes, weights, group, folds, split, by_time)
 
 
 def _features(X: Any) -> Any:

@@ -10,12 +10,15 @@ import numpy as np
 from gengap.check.gains import LossUnits
 from gengap.check.inputs import Inputs
 from gengap.check.setting_losses import Evaluation, Evaluator, Setting
+from gengap.data.units import Units
 from gengap.stats.learning_curve import LearningCurve, LearningCurveForecast, extrapolate
+from gengap.stats.unit_values import by_unit
 
 SHARES = (1 / 8, 1 / 4, 1 / 2)  # of the training rows
 FOLDS = 2  # on which the curve is measured
 PARTICLES = 300  # of the forecast
 FEWEST_ROWS = 16  # training rows of a point of the curve
+FEWEST_UNITS = 4  # validation groups or blocks of time of a forecast
 TIMES = (2, 4, 10)  # forecasts for this many times the rows
 
 
@@ -61,17 +64,17 @@ def measure_rows(evaluator: Evaluator, base: Evaluation, units: LossUnits) -> Ro
     kept = [level * each for each in kept]
     means = tuple(float(np.average(each, weights=weights)) for each in kept)
     rising = all(a < b for a, b in pairwise(sizes))
-    forecast = _forecast(sizes, kept, weights) if rising else None
+    sampling = None if units.sampling is None else units.sampling.take(np.flatnonzero(tested))
+    enough = sampling is None or len(sampling) >= FEWEST_UNITS
+    forecast = _forecast(sizes, kept, weights, sampling) if rising and enough else None
     return RowsCurve(tuple(sizes), tuple(kept), means, forecast)
 
 
 def _forecast(
-    sizes: list[int], losses: list[np.ndarray], weights: np.ndarray | None
-) -> LearningCurveForecast | None:
-    from gengap.stats.paired import linearise
-
-    rows = [linearise(each, weights)[None] for each in losses]
-    return extrapolate(LearningCurve(np.array(sizes), rows), TIMES, particles=PARTICLES)
+    sizes: list[int], losses: list[np.ndarray], weights: np.ndarray | None, sampling: Units | None
+) -> LearningCurveForecast:
+    values = [by_unit(each, weights, sampling)[None] for each in losses]
+    return extrapolate(LearningCurve(np.array(sizes), values), TIMES, particles=PARTICLES)
 
 
 def _with_share(inputs: Inputs, share: float, seed: int) -> Inputs | None:
@@ -87,8 +90,8 @@ def _with_share(inputs: Inputs, share: float, seed: int) -> Inputs | None:
 
 def _nested(inputs: Inputs, train: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Return an order of the training rows of which every start has about the same share of each class."""
-    if inputs.split == "time":
-        return np.arange(len(train))[::-1]  # the latest rows are kept
+    if inputs.by_time:
+        return np.argsort(-train)  # the latest rows are kept
     place = random.random(len(train))
     if inputs.by_class:
         for label in np.unique(inputs.labels[train]):

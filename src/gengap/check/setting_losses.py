@@ -131,7 +131,7 @@ class Evaluator:
             DataError: If the given estimator can't be fitted.
         """
         folds, stages = self.inputs.folds, stages or {}
-        order = list(range(len(folds)))[:: -1 if self.inputs.split == "time" else 1]  # the most training rows first
+        order = list(range(len(folds)))[:: -1 if self.inputs.by_time else 1]  # the most training rows first
         ends = [0, *np.cumsum(batches if self.loss.by_fold else ()).tolist(), len(order)]
         estimator, fitted = self._prepared(setting), {}
         found: list[Evaluation] = []
