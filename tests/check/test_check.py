@@ -37,6 +37,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import gengap
+from gengap.check import fold_fits
 from gengap.check.check_console import result_text
 from gengap.check.complexity import ladders
 from gengap.check.estimator_verdict import CLEAR, SIGNAL
@@ -775,3 +776,32 @@ def test_a_better_setting_that_is_no_better_than_a_constant_is_said_to_be_so() -
     assert (verdict.verdict, *verdict.codes[:2]) == ("overfit", "simpler-better", "no-better-than-constant")
     told = gengap.check(KNeighborsClassifier(1), x, (x[:, 0] + 0.3 * x[:, 1] > 0).astype(int), cv=3).verdict
     assert told.verdict == "overfit" and "no-better-than-constant" not in told.codes
+
+
+@pytest.mark.parametrize(
+    ("wait", "work", "tried"),
+    [(1.0, 0.0, 2), (0.0, 0.02, 2), (0.0, 2.0, 1)],
+    ids=["a busy machine", "a cheap fit", "a fit that is much more work"],
+)
+def test_only_much_more_work_ends_a_walk(
+    wait: float, work: float, tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks = {"perf_counter": 0.0, "process_time": 0.0}
+    for name in clocks:
+        monkeypatch.setattr(fold_fits.time, name, lambda name=name: clocks[name])
+
+    class Timed(Ridge):
+        def __init__(self, effort: int = 1) -> None:
+            super().__init__()
+            self.effort = effort
+
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Timed:
+            clocks["process_time"] += 0.001 + (self.effort > 1) * work
+            clocks["perf_counter"] += 0.001 + (self.effort > 1) * (wait + work)
+            return super().fit(X, y)
+
+        def predict(self, X: Any) -> np.ndarray:  # a little worse
+            return super().predict(X) + (self.effort > 1) * np.random.default_rng(1).normal(0, 0.1, len(X))
+
+    path = gengap.check(Timed(), *numbers(), complexity=("effort", [1, 2, 3, 4, 5]), cv=3).path
+    assert (path["side"] == "flexible").sum() == tried

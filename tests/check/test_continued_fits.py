@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import gengap
-from gengap.check import fold_fits, walk
+from gengap.check import fold_fits
 from gengap.check.continued_fits import can_continue, continue_fit
 
 CONTINUED = [
@@ -76,7 +76,6 @@ def test_a_check_continues_fits_and_finds_the_same(monkeypatch: pytest.MonkeyPat
         return continue_fit(*arguments)
 
     monkeypatch.setattr(fold_fits, "continue_fit", counted)
-    monkeypatch.setattr(walk, "SLOWER", np.inf)  # how long a fit takes decides nothing here
     estimator = GradientBoostingRegressor(n_estimators=8)
     result = gengap.check(estimator, *rows(estimator), cv=3)
     assert {16, 32} <= {each.setting.changes.get("n_estimators") for each in result.facts.walk.found}

@@ -34,13 +34,23 @@ class FoldTask:
 
 @dataclass(frozen=True, eq=False)
 class FoldFit:
-    """What one fit gives: outputs, or a score, for each stage and at the end; itself, if it can be continued."""
+    """What one fit gives.
+
+    Attributes:
+        outputs: The outputs, or a score, for each stage and at the end.
+        train_outputs: Those for training rows; None if their loss is not measured.
+        sample: The training rows.
+        facts: What the fitted estimator shows.
+        cpu_seconds: The CPU time of its process: other processes on a busy machine don't count.
+        unfinished: Whether it stopped before it converged.
+        fitted: The fit itself, if it can be continued.
+    """
 
     outputs: list[Any]
     train_outputs: Any
     sample: np.ndarray
     facts: dict[str, float]
-    seconds: float
+    cpu_seconds: float
     unfinished: bool
     fitted: Any = None
 
@@ -48,7 +58,7 @@ class FoldFit:
 def _fit(task: FoldTask) -> FoldFit:
     """Fit on the training rows of a fold, and return the outputs on its validation rows."""
     inputs, (train, test) = task.inputs, task.fold
-    started = time.perf_counter()
+    started = time.process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         given = {"sample_weight": inputs.weights, "groups": inputs.groups}
@@ -62,9 +72,9 @@ def _fit(task: FoldTask) -> FoldFit:
         outputs = _outputs(task, fitted, test, task.stages)
         train_outputs = _outputs(task, fitted, task.sample, ())[0] if len(task.sample) else None
     unfinished = any(issubclass(each.category, UserWarning) and _is_unfinished(each.category) for each in caught)
-    seconds = time.perf_counter() - started
+    cpu_seconds = time.process_time() - started
     kept = fitted if task.rounds and can_continue(fitted) else None
-    return FoldFit(outputs, train_outputs, task.sample, facts(fitted), seconds, unfinished, kept)
+    return FoldFit(outputs, train_outputs, task.sample, facts(fitted), cpu_seconds, unfinished, kept)
 
 
 def _is_unfinished(category: type) -> bool:

@@ -60,14 +60,14 @@ class Evaluation:
         outputs: Probabilities (rows, classes), class indices (rows,) or numbers (rows,) or (rows, targets), NaN
             where not validated. None with a scorer.
         train_loss: Mean loss on training rows; None if it was not measured.
-        seconds: What one fit took; 0 for the stages of another setting's fit.
+        cpu_seconds: The median CPU time of a fit; 0 for the stages of another setting's fit.
     """
 
     setting: Setting
     losses: np.ndarray
     outputs: np.ndarray | None
     train_loss: float | None = None
-    seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 @dataclass(eq=False)
@@ -194,7 +194,7 @@ class Evaluator:
             self.facts = {n: float(np.mean([each.facts[n] for each in results if n in each.facts])) for n in names}
             self.facts["rows"] = float(self.inputs.train_rows)
             self.unfinished = any(each.unfinished for each in results)
-        seconds = float(np.mean([each.seconds for each in results]))
+        cpu_seconds = float(np.median([each.cpu_seconds for each in results]))  # the first fit may import modules
         last = len(results[0].outputs) - 1
         made = [self._validated({at: f.outputs[k] for at, f in fitted.items()}) for k in range(last + 1)]
         if any(np.isinf(losses).any() for losses, _ in made):
@@ -203,7 +203,7 @@ class Evaluator:
         train = self._train_loss(fitted) if results[0].train_outputs is not None else None
         earlier = zip(stages.values(), made[:last], strict=False)
         return [
-            Evaluation(setting, *made[last], train, seconds),
+            Evaluation(setting, *made[last], train, cpu_seconds),
             *(Evaluation(stage, *each) for stage, each in earlier),
         ]
 

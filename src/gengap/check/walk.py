@@ -26,7 +26,8 @@ DECIDED = 0.95  # probability from which a side is decided
 CLEARLY = 0.95  # probability from which a setting is worse than another
 FIRST = 2  # folds of five after which a setting may be given up; two and four of ten
 NO_GAIN = 0.02  # degree to which a gain must matter for the other folds to be fitted
-SLOWER = 10.0  # times the seconds of the given estimator, from which only better settings are followed
+SLOWER = 10.0  # times the CPU time of the given estimator, from which only better settings are followed ...
+CHEAP = 1.0  # ... if a fit takes more seconds than this: short times vary too much to decide anything
 OPEN = 0.1  # degree to which the gain of a setting that seems worse must matter for the walk to go on ...
 MOST_WORSE = 3  # ... after this many of them at most
 AHEAD = 0.1  # share of the validation loss by which training is ahead, so that simpler settings come first
@@ -172,7 +173,7 @@ class Walk:
             if best is self.base and side == "simpler" and change < self.min_effect / FLAT:
                 continue  # a penalty far too small changes nothing at first
             worse += 1
-            slow = mine.seconds > SLOWER * self.base.seconds
+            slow = mine.cpu_seconds > max(SLOWER * self.base.cpu_seconds, CHEAP)
             clear = self._clearly_worse(mine, best) and not coarse  # the next degree of a polynomial may be better
             enough = best is not self.base or (worse > 1 and self.learns)
             if slow or clear or (enough and (worse > MOST_WORSE or not self._open(mine, best))):
