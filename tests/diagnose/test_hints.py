@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from gengap.diagnose.readers import read
 from gengap.diagnose.readers.console import read_console
 from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import UsageError
+from gengap.text.catalog import Message
 
 LINES = {  # `{e}` is the epoch, `{t}` the training loss
     "In Keras, pass validation_data": "Epoch {e}/9\n25/25 - 1s - 43ms/step - accuracy: 0.8 - loss: {t}",
@@ -64,3 +66,12 @@ def test_an_error_says_once_that_values_repeat_an_epoch(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         choose_curves(log)
     assert str(caught.value).count("repeat an epoch") == 1
+
+
+def test_an_error_has_the_first_note_of_each_kind_in_their_order() -> None:
+    (log,) = read_console(["".join(f"epoch {e}: loss 0.{9 - e}\n" for e in range(6))], "a.log")
+    kinds = [("mean", "loss"), ("last", "acc"), ("mean", "f1"), ("last", "auc")]
+    notes = tuple(Message(f"read-epoch-{kind}", {"column": column}) for kind, column in kinds)
+    with pytest.raises(UsageError) as caught:
+        choose_curves(replace(log, notes=notes))
+    assert str(caught.value).endswith(f" {notes[0]} {notes[1]}")

@@ -42,7 +42,15 @@ def test_the_changelog_is_no_log() -> None:
             choose_curves(log)
 
 
-@pytest.mark.parametrize("line", ["`Epoch {e}: val_loss: {v}`", "- epoch {e}: train loss `0.5`, val loss `{v}`"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "`Epoch {e}: val_loss: {v}`",
+        "- epoch {e}: train loss `0.5`, val loss `{v}`",
+        "`epoch {e}` train loss: `0.5` val loss: `{v}`",
+        "**`Epoch {e}`** train loss: 0.5, validation loss: {v}, test loss: 0.9",
+    ],
+)
 @given(losses=LOSSES)
 def test_lines_in_backticks_are_read(line: str, losses: list[float]) -> None:
     assert read_lines([line.format(e=e, v=v) for e, v in enumerate(losses, 1)]) == losses
@@ -58,12 +66,37 @@ def test_sizes_above_the_first_epoch_are_no_curve(losses: list[float]) -> None:
     assert read_lines([*sizes, *lines]) == losses
 
 
+@given(losses=LOSSES)
+def test_a_curve_without_epochs_above_the_first_epoch_is_kept(losses: list[float]) -> None:
+    trained = [f"train loss: 0.5, val loss: {v}" for v in losses]
+    tested = [f"Epoch {e}: test acc 0.{e}" for e in range(1, 7)]
+    assert read_lines([*trained, *tested]) == losses
+
+
+@pytest.mark.parametrize("epoch", ["{e}: ", "{e} is ", "{e} = ", "{e} ", "#{e}: ", "[{e}]: ", "{e}/9: "])
+@given(losses=LOSSES, over=st.sampled_from(["over epoch", "per epoch", "Over the epoch", "over each epoch"]))
+def test_the_epoch_that_a_loss_is_of_is_no_loss(epoch: str, losses: list[float], over: str) -> None:
+    lines = []
+    for e, v in enumerate(losses, 1):
+        lines += [f"Mean {split} loss {over} {epoch.format(e=e)}{v}" for split in ("train", "val")]
+    assert read_lines(lines) == losses
+    assert read_lines(["; ".join(lines[i : i + 2]) for i in range(0, len(lines), 2)]) == losses
+
+
 @given(losses=LOSSES, first=st.integers(0, 1))
 def test_a_value_before_the_first_step_is_kept(losses: list[float], first: int) -> None:
     lines = [f"validation loss: {losses[0]}", f"step {first:5d} | loss: 9.5"]
     for e, v in enumerate(losses[1:], 1):
         lines += [f"step {first + 250 * e:5d} | loss: 9.{e}", f"validation loss: {v}"]
     assert read_lines(lines) == losses
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_note_says_how_many_values_repeat_an_epoch(times: int) -> None:
+    lines = [f"epoch {e}: val_loss 0.{9 - e}\n" for e in (*range(1, 8), *[7] * times)]
+    (log,) = read_console(["".join(lines)], "a.log")
+    shown = ("1 value of val_loss repeats an epoch", "2 values of val_loss repeat an epoch")[times - 1]
+    assert str(log.notes[0]).startswith(shown)
 
 
 @given(losses=LOSSES)
@@ -76,6 +109,15 @@ def test_a_name_of_a_run_may_stand_below_it(losses: list[float]) -> None:
     logs = read_console([text], "a.log")
     assert [choose_curves(log).validation.values.tolist() for log in logs] == runs
     assert [log.history.run for log in logs] == [f"a.log:Fold {k}" for k in range(3)]
+
+
+@given(losses=LOSSES, epochs=st.integers(1, 3))
+def test_names_above_a_run_that_was_killed_stay_above(losses: list[float], epochs: int) -> None:
+    text = ""
+    for name in ("", "Fold 1\n"):
+        text += name + "".join(f"Epoch {e}: train loss 0.5, val loss {v}\n" for e, v in enumerate(losses, 1))
+    text += "Fold 2\n" + "".join(f"Epoch {e}: train loss 0.5\n" for e in range(1, epochs + 1))
+    assert [log.history.run for log in read_console([text], "a.log")] == ["a.log", "a.log:Fold 1", "a.log:Fold 2"]
 
 
 @given(losses=LOSSES)

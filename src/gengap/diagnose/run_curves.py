@@ -322,7 +322,10 @@ def _listed(log: Log) -> str:
         texts.append(f"These columns are empty: {_join(log.empty)}.")
     if unknown:
         texts.append(f"These columns were not recognised: {_join(unknown)}.")
-    return " ".join([*texts, *{note.code: str(note) for note in reversed(log.notes)}.values()])
+    kinds: dict[str, str] = {}
+    for note in log.notes:
+        kinds.setdefault(note.code, str(note))
+    return " ".join([*texts, *kinds.values()])
 
 
 def _join(names: Iterable[str], most: int = 20) -> str:

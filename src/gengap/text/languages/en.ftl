@@ -499,10 +499,10 @@ read-text-column = { $column } was left out: { $value } in { $unit ->
 read-not-whole = Rows are counted as epochs, because some values of { $columns } are not whole.
 read-diverged = { $metric } is empty from { axis-epoch } { $epoch } to the end: read as NaN, because the run diverged.
 read-zeros = { $count } values of { $column } are 0, regularly between the others: these epochs count as not validated.
-read-repeated = { $count } { $count ->
-    [one] value
-   *[other] values
-} of { $column } repeat an epoch or step: the last logged value is used.
+read-repeated = { $count ->
+    [one] 1 value of { $column } repeats
+   *[other] { $count } values of { $column } repeat
+} an epoch or step: the last logged value is used.
 read-epoch-mean = { $column } is logged several times an epoch, as losses of single batches: their mean is used.
 read-epoch-last = { $column } is logged several times an epoch: the last value of each epoch is used, because it is most likely a running mean.
 read-not-judged = { $count } { $count ->

@@ -14,6 +14,7 @@ from gengap.diagnose.readers.console.phrases import (
     counter,
     cut,
     in_plain_english,
+    is_epoch_of_metric,
     is_index,
     is_metric,
     metric_name,
@@ -143,7 +144,8 @@ class _LineReader:
             or is_index(self._texts, self._phrases, i)
         )
         ranged = self._texts[i + 1].startswith("..") and self._texts[i + 1][2:3].isdigit()  # 0.00..155.00
-        return bool(index or ranged or counter(phrase.name) or COUNTS.match(self._texts[i + 1]))
+        epoch = counter(phrase.name) or is_epoch_of_metric(self._phrases, i)
+        return bool(index or ranged or epoch or COUNTS.match(self._texts[i + 1]))
 
     def _meant(self, i: int) -> str | None:
         """Return the split and metric that "it" stands for: `Train loss was 0.5; on held-out data it was 0.6`."""
@@ -311,8 +313,10 @@ def _split_before(phrase: str, name: str) -> str | None:
 
 
 def name_of_step(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> str | None:
-    """Return the metric that a step or a count stands behind, if its value follows after a colon."""
-    if i < 0 or i + 2 >= len(texts) or not phrases[i].name or not COLON.fullmatch(texts[i + 1]):
+    """Return the metric that a step, a count or an epoch stands behind, if its value follows."""
+    if i < 0 or i + 2 >= len(texts) or not phrases[i].name:
+        return None
+    if not (COLON.fullmatch(texts[i + 1]) or is_epoch_of_metric(phrases, i)):
         return None
     name = metric_name(AT_STEP.sub("", phrases[i].name))
     return name if name and is_metric(without_splits(in_plain_english(name))) else None

@@ -189,6 +189,12 @@ def counter(name: str) -> str | None:
     return next((kind for kind, known in kinds if last in known), None)
 
 
+def is_epoch_of_metric(phrases: Sequence[Phrase], i: int) -> bool:
+    """Return whether a number is the epoch in `loss over epoch 3: 0.5`, not the value as in `loss over epoch: 0.5`."""
+    named = OVER_EPOCH.search(phrases[i].name) and not phrases[i].separator.strip(" #[(")
+    return bool(named) and i + 1 < len(phrases) and not phrases[i + 1].name
+
+
 def is_metric(text: str) -> bool:
     """Return whether a word is a known loss or score."""
     return direction(in_english(text.lower())) is not None

@@ -43,7 +43,7 @@ def console_logs(found: Collector) -> list[Log]:
     few = all(len(columns[name].rows) < LEAST for name in keys)  # else a single number is none of a curve
     labels = np.unique(run).tolist() if len(found.rows.runs) > 2 else [None]
     names = found.rows.runs
-    if len(labels) > 2 and _are_named_below(run, [columns[name] for name in keys if keys[name][0] == "validation"]):
+    if len(labels) > 2 and _are_named_below(run, [(keys[name][0], columns[name]) for name in keys]):
         labels, names = labels[:-1], names[1:]
     for label in labels:
         curves, other = [], []
@@ -67,9 +67,9 @@ def _without_values_above(found: Collector, columns: dict[str, Column]) -> dict[
     """Return the columns without those that end above the first epoch of known curves: sizes and settings."""
     places = [found.rows.epoch, found.rows.step, found.rows.count]
     first = next(iter(np.flatnonzero(np.isfinite(places).any(axis=0))), 0)
-    below = {name: column for name, column in columns.items() if column.rows[-1] >= first}
-    curves = (column for column in below.values() if is_metric(column.canonical))
-    return below if any(len(column.rows) >= LEAST for column in curves) else columns
+    curves = {n for n, each in columns.items() if is_metric(each.canonical) and len(each.rows) >= LEAST}
+    below = {name for name, column in columns.items() if column.rows[-1] >= first}
+    return {name: columns[name] for name in columns if name in curves | below} if curves & below else columns
 
 
 def _without_single_values(columns: Mapping[str, Column]) -> list[str]:
@@ -102,10 +102,16 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
     return chosen
 
 
-def _are_named_below(run: np.ndarray, curves: Sequence[Column]) -> bool:
-    """Return whether lines such as `Fold 0: test acc 0.7` stand below the curves that they name."""
-    counts = [np.bincount(run[np.asarray(curve.rows)], minlength=run.max() + 1) for curve in curves]
-    return bool(counts) and min(np.max(counts, axis=0)[:-1]) > 1 > np.max(counts, axis=0)[-1]
+def _are_named_below(run: np.ndarray, curves: Sequence[tuple[str, Column]]) -> bool:
+    """Return whether lines such as `Fold 0: test acc 0.7` stand below the curves that they name.
+
+    Then nothing of the curves stands below the last name. A run that was killed has at least training losses there.
+    """
+    counts = [(split, np.bincount(run[np.asarray(curve.rows)], minlength=run.max() + 1)) for split, curve in curves]
+    whole = [(split, count) for split, count in counts if min(count[:-1]) > 1]
+    validated = [count for split, count in counts if split == "validation"]
+    last = any(count[-1] for count in (*validated, *(count for _, count in whole)))
+    return not last and any(split == "validation" for split, _ in whole)
 
 
 def _without_last(columns: Sequence[Column]) -> list[Column]:

@@ -20,6 +20,7 @@ from gengap.diagnose.readers.console.phrases import (
     Phrase,
     counter,
     cut,
+    is_epoch_of_metric,
     is_index,
     is_metric,
     split_of,
@@ -53,7 +54,7 @@ SAID = re.compile(r"\b(?:is|was|were)\s+$")
 HELD_OUT = {"validation", "test"}
 QUOTED = re.compile(r"`[^`]+`")
 VALUE_WITH_NAME = re.compile(r"[A-Za-z].*#")
-LEAST_WORDS = 3  # outside of backticks, which make a line a sentence
+LEAST_WORDS = 3  # outside of backticks that make a line a sentence, names of losses and splits aside
 MARKDOWN_HEADING = re.compile(r"\s*(?:##|\|)\s+\w")  # three or more signs were taken for a bar
 BAR_BEFORE = re.compile(r"\|\s*$")
 
@@ -131,7 +132,8 @@ def parse_template(texts: Sequence[str]) -> Template:
 def _quotes(line: str) -> bool:
     """Return whether a sentence quotes values between backticks: ``Keras prints `loss: 0.5` here``."""
     quoted = any(VALUE_WITH_NAME.search(text) for text in QUOTED.findall(line))
-    return quoted and len(words(QUOTED.sub("", line))) >= LEAST_WORDS
+    spoken = (word for word in words(QUOTED.sub("", line)) if word not in SPLITS and not is_metric(word))
+    return quoted and len(list(spoken)) >= LEAST_WORDS
 
 
 def _context(line: str) -> str | None:
@@ -163,7 +165,7 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
         elif kind is not None:
             found.append(Place(kind, i, phrase.name))
         elif not found and name_of_step(texts, phrases, i) is not None:
-            found.append(Place("step" if AT_STEP.search(phrase.name) else "count", i, ""))
+            found.append(Place(_kind_of_step(phrases, i), i, ""))
         elif not phrase.name and not phrase.context and {place.kind for place in found} <= {"batch", "run"}:
             starts = all(not earlier.name and not earlier.context for earlier in phrases[:i])
             if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s|\([a-z]\)", texts[i + 1]):
@@ -178,6 +180,13 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
         if (phrase.name in ("", "第") or glued) and _ends_in_epoch(texts, i):
             found.append(Place("epoch", i, ""))
     return found
+
+
+def _kind_of_step(phrases: Sequence[Phrase], i: int) -> str:
+    """Return what a number between a metric and its value is: `loss over epoch 1: 0.5`, `loss at step 10: 0.5`."""
+    if is_epoch_of_metric(phrases, i):
+        return "epoch"
+    return "step" if AT_STEP.search(phrases[i].name) else "count"
 
 
 def _is_epoch_of_split(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
