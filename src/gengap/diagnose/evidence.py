@@ -248,8 +248,9 @@ def _own_fluctuations(
 ) -> NormalMixture:
     """Return how far the end is above the lowest epoch, if fluctuations are changes of the model itself.
 
-    Each random draw of the curve with its fluctuations is compared with its own lowest epoch. The `error` from the
-    choice of rows is estimated from the fall of training since that epoch if it is not known.
+    Each random draw of the curve with its fluctuations is compared with its own lowest epoch. It rises no further
+    than the logged values do: the bends of a steep fall look like noise, but are none. The `error` from the choice
+    of rows is estimated from the fall of training since that epoch if it is not known.
     """
     state = trend.state()
     draws = state.draws(DRAWS)
@@ -257,7 +258,8 @@ def _own_fluctuations(
     if error is None:
         level = _training_levels(validation, train, train_trend, state.epochs)
         error = LUCK * abs(float(level[lowest].mean() - level[-1]))
-    rises = np.maximum(draws[:, -1] - draws.min(axis=1) - ROUNDED * validation.rounding_error, 0.0)
+    seen = (validation.values - np.minimum.accumulate(validation.values)).max()
+    rises = np.clip(draws[:, -1] - draws.min(axis=1) - ROUNDED * validation.rounding_error, 0.0, seen)
     return NormalMixture(np.full(DRAWS, 1 / DRAWS), rises, np.full(DRAWS, max(error, LEAST_LUCK)))
 
 
