@@ -255,12 +255,13 @@ def _own_fluctuations(
     state = trend.state()
     draws = state.draws(DRAWS)
     lowest = draws.argmin(axis=1)
-    if error is None:
-        level = _training_levels(validation, train, train_trend, state.epochs)
-        error = LUCK * abs(float(level[lowest].mean() - level[-1]))
     seen = (validation.values - np.minimum.accumulate(validation.values)).max()
     rises = np.clip(draws[:, -1] - draws.min(axis=1) - ROUNDED * validation.rounding_error, 0.0, seen)
-    return NormalMixture(np.full(DRAWS, 1 / DRAWS), rises, np.full(DRAWS, max(error, LEAST_LUCK)))
+    errors = np.full(DRAWS, error or 0.0)
+    if error is None:
+        level = _training_levels(validation, train, train_trend, state.epochs)
+        errors = LUCK * np.abs(level[lowest] - level[-1])
+    return NormalMixture(np.full(DRAWS, 1 / DRAWS), rises, np.maximum(errors, LEAST_LUCK))
 
 
 def _epoch(curve: ScaledCurve, position: float) -> int:
