@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from diagnose.curves_expected import LOGS, one, write
 from diagnose.wandb_made import field, logged, wandb_file
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gengap.diagnose import diagnose_files
@@ -197,6 +197,7 @@ def test_a_database_without_curves_is_refused(tmp_path: Path) -> None:
 
 
 @given(curve=st.lists(st.floats(allow_infinity=False), min_size=1, max_size=4), padding=st.integers(0, 70_000))
+@example(curve=[0.0, math.nan, 0.0], padding=0)
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_run_of_weights_and_biases(tmp_path: Path, curve: list[float], padding: int) -> None:
     records = [field(17, field(8, b"sun-3")), field(4, b"printed " * (padding // 8))]

@@ -162,11 +162,12 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
 def _without_gaps(at: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return a curve without the NaN between its values, where MATLAB has no validation.
 
-    NaN for longer than between any two values is kept at the end: the run diverged.
+    NaN for longer than between any two values is kept at the end: the run diverged. Two values show no gaps
+    that recur.
     """
     finite = np.flatnonzero(np.isfinite(values))
     gaps = np.diff(finite)
-    if not len(gaps) or len(finite) > (1 - GAPS) * len(values):
+    if len(gaps) < 2 or len(finite) > (1 - GAPS) * len(values):
         return at, values
     last = finite[-1]
     diverged = np.arange(last + 1, len(values)) if len(values) - last > gaps.max() else finite[:0]
