@@ -190,7 +190,7 @@ def counter(name: str) -> str | None:
 
 
 def is_epoch_of_metric(phrases: Sequence[Phrase], i: int) -> bool:
-    """Return whether a number is the epoch in `loss over epoch 3: 0.5`, not the value as in `loss over epoch: 0.5`."""
+    """Return whether a number is an epoch, as in `loss over epoch 3: 0.5`, and no value: `loss over epoch: 0.5`."""
     named = OVER_EPOCH.search(phrases[i].name) and not phrases[i].separator.strip(" #[(")
     return bool(named) and i + 1 < len(phrases) and not phrases[i + 1].name
 
