@@ -8,6 +8,7 @@ import shlex
 import shutil
 import time
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -106,6 +107,15 @@ def test_a_file_that_the_same_command_wrote_is_replaced(case: str, place: Path, 
     assert run(place, case, out) is None
 
 
+@pytest.mark.parametrize("case", OUTPUTS)
+def test_a_link_to_itself_is_no_place_for_a_file(case: str, place: Path, tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    for more in ((), ("--overwrite",)):
+        refused = run(place, case, tmp_path / "circle" / f"out{case.rpartition(' ')[2]}", *more)
+        assert isinstance(refused, PlaceError) and str(tmp_path / "circle") in str(refused)
+    assert [each.name for each in tmp_path.iterdir()] == ["circle"]
+
+
 TABLES = [case for case in OUTPUTS if case.startswith(("ingest", "predict"))]
 
 
@@ -185,6 +195,31 @@ def test_a_file_that_comes_while_a_table_is_written_stays(
         return write(part, schema)
 
     monkeypatch.setattr(tables, "WRITERS", {**tables.WRITERS, out.suffix: saved_by_the_user})
+    assert isinstance(run(place, case, out), PlaceError)
+    assert out.read_bytes() == USERS and list(tmp_path.iterdir()) == [out]
+    assert run(place, case, out, "--overwrite") is None
+
+
+@pytest.mark.parametrize(
+    ("case", "work"),
+    [
+        ("check --report .html", "gengap.check.run.run_check"),
+        ("diagnose --plot .png", "gengap.diagnose.diagnose_files"),
+        ("diagnose --plot .pdf", "gengap.diagnose.diagnose_files"),
+        ("diagnose --plot .svg", "gengap.diagnose.diagnose_files"),
+    ],
+)
+def test_a_file_that_comes_while_a_command_works_stays(
+    case: str, work: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / f"out{case.rpartition(' ')[2]}"
+    does: Any = resolve_name(":".join(work.rsplit(".", 1)))
+
+    def saved_by_the_user(*arguments: Any, **options: Any) -> Any:
+        out.write_bytes(USERS)
+        return does(*arguments, **options)
+
+    monkeypatch.setattr(work, saved_by_the_user)
     assert isinstance(run(place, case, out), PlaceError)
     assert out.read_bytes() == USERS and list(tmp_path.iterdir()) == [out]
     assert run(place, case, out, "--overwrite") is None

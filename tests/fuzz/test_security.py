@@ -5,6 +5,7 @@ Each malicious file is a real one, which does its harm in a reader that trusts i
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 import json
@@ -272,6 +273,15 @@ def test_a_study_follows_no_link_out_of_its_folder(tmp_path: Path, name: str) ->
     with pytest.raises(StudyFolderError, match=f"{name} is a link that leads out of {inside}"):
         gengap.study("collider", PLAN, **ROWS, out=inside)
     assert not any(outside.iterdir())
+
+
+@pytest.mark.parametrize("name", ["trials/sizes", "models", "report.html"])
+def test_a_link_to_itself_in_a_study_folder_is_an_error_in_one_line_or_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).symlink_to(Path(name).name)
+    with contextlib.suppress(GengapError):
+        gengap.study("collider", PLAN, **ROWS, out=tmp_path)
+        assert not (tmp_path / name).is_symlink()
 
 
 def test_a_file_is_not_written_through_a_link_that_waits_for_it(tmp_path: Path) -> None:

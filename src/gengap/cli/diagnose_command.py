@@ -74,6 +74,7 @@ def diagnose(
     if plot is not None and batch.judged:
         from gengap.report.conclusion_plots import save_verdict_figure
 
+        check_output(plot, "diagnose", overwrite=overwrite)  # a file may have come meanwhile
         save_verdict_figure(batch.judged, plot)
     failed = set(fail_on or ()) & {verdict.verdict for _, verdict in batch.judged}
     if batch.errors or failed:

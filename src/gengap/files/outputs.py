@@ -61,7 +61,7 @@ def was_written(path: Path, command: str) -> bool:
 def _note(path: Path) -> Path | None:
     """Return the place of the note on a file, whose name does not tell the file's."""
     folder = private_folder(NOTES)
-    return folder / hashlib.sha256(os.fsencode(path.resolve())).hexdigest() if folder else None
+    return folder / hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest() if folder else None
 
 
 def check_output(path: Path, command: str, inputs: Iterable[Any] = (), *, overwrite: bool = False) -> None:
@@ -76,7 +76,7 @@ def check_output(path: Path, command: str, inputs: Iterable[Any] = (), *, overwr
     if overwrite:
         return
     if not os.path.lexists(path):
-        path = path.resolve()  # "new/../table.csv" is table.csv once the folder is there
+        path = Path(os.path.realpath(path))  # "new/../table.csv" is table.csv once the folder is there
     if not os.path.lexists(path) or path.is_dir():  # writing into a folder has its own error
         return
     for each in inputs:

@@ -28,10 +28,8 @@ from filelock import FileLock, Timeout, lock_descriptor
 from gengap.errors import GengapError, PlaceError, StudyFolderError, WriteError
 
 # Errors of a wrong place; any other error may happen in every place.
-BAD_PLACE_ERRORS = {
-    getattr(errno, name, None)
-    for name in ("EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "EINVAL")
-}
+BAD_PLACE = "EACCES EPERM EROFS ENOENT ENOTDIR EISDIR EEXIST ENAMETOOLONG EINVAL ELOOP"
+BAD_PLACE_ERRORS = {getattr(errno, name, None) for name in BAD_PLACE.split()}
 
 PARTIAL_FILE = re.compile(r"\..+\.\d+-\d+\.part(\.\w+)?")  # the name of a file that is not complete
 LOCK, HOLDER = "study.lock", "study.lock.json"
@@ -100,10 +98,10 @@ def safe_join(folder: Path, name: str) -> Path:
 
 def refuse_links(folder: Path) -> None:
     """Raise StudyFolderError if a link in `folder` leads out of it, so that files would be written elsewhere."""
-    root = folder.resolve()
+    root = os.path.realpath(folder)  # of links in a circle, too, which `resolve` refuses
     for inner, folders, names in os.walk(folder):
         for path in (Path(inner, name) for name in (*folders, *names)):
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
                 raise StudyFolderError(
                     f"{path} is a link that leads out of {folder}, but a study writes into its folder only. Use "
                     "a folder or file in its place, or another folder with --out"
