@@ -37,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "small = DecisionTreeClassifier(max_depth=2)\n"
         "def fails():\n    raise RuntimeError('no data')\n"
         "number = 3\n"
+        "class Model(DecisionTreeClassifier):\n    pass\n"
     )
     return path
 
@@ -66,6 +67,7 @@ def test_people_read_the_verdict_the_path_and_what_to_set() -> None:
     assert done.exit_code == 1, done.stderr
     assert done.stdout.startswith("DecisionTreeClassifier · overfit")
     for text in (
+        "\nneg_log_loss · 200 rows · ",
         "current settings",
         "change of loss, %",
         "a constant prediction",
@@ -89,6 +91,12 @@ def test_estimators_are_classes_objects_or_functions() -> None:
         (["--estimator", "sklearn.tree"], 2, "expected module:name, as in sklearn.ensemble"),
         (["--estimator", "no_such:Tree"], 2, "there is no module 'no_such'"),
         (["--estimator", "sklearn.tree:DecisionTreeClasifier"], 2, "Did you mean 'DecisionTreeClassifier'?"),
+        (
+            ["--estimator", "my_models:Modle"],
+            2,
+            "my_models has no 'Modle'; it has build, fails, Model. Did you mean 'Model'?",
+        ),
+        (["--estimator", "my_models:smal"], 2, "it has build, fails, Model. Did you mean 'small'?"),
         (["--estimator", "my_models:fails"], 2, "calling it without arguments raised 'no data'"),
         (["--estimator", "my_models:number"], 2, "it is of the type int, no scikit-learn estimator"),
         (["--estimator", "sklearn.linear_model:Ridge"], 1, "Use a classifier, or say --task regression"),

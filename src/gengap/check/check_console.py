@@ -23,8 +23,8 @@ def result_text(result: CheckResult) -> RenderableType:
     facts, verdict = result.facts, result.verdict
     head = Text.assemble(f"{verdict.run} · ", verdict_text(verdict))
     rows = facts.walk.evaluator.inputs.rows
-    about = f"{rows:,} rows · {counted(facts.walk.evaluator.fits, 'fit')} · {minutes(result.seconds)}"
-    return Group(head, Text(about), Text(""), _path_table(result), verdict_details([verdict]))
+    about = (verdict.metric, f"{rows:,} rows", counted(facts.walk.evaluator.fits, "fit"), minutes(result.seconds))
+    return Group(head, Text(" · ".join(about)), Text(""), _path_table(result), verdict_details([verdict]))
 
 
 def _path_table(result: CheckResult) -> Table:

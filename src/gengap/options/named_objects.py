@@ -13,9 +13,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from gengap.errors import UsageError, did_you_mean, reason
+from gengap.errors import UsageError, did_you_mean, first_few, reason
 
 NOT_THEIRS = ("<frozen", str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
+SHOWN = 6  # names of functions and classes in an error
 EXAMPLE = "module:function, as my_models:build for build in my_models.py"
 
 
@@ -38,10 +39,16 @@ def import_named(name: str, option: str, example: str = EXAMPLE) -> Any:
     try:
         return attrgetter(attribute)(imported)
     except AttributeError:
-        functions = [each for each, _ in inspect.getmembers(imported, inspect.isfunction) if each[0] != "_"]
-        own = [each for each in functions if getattr(imported, each).__module__ == module]
-        hint = f"; it has {', '.join(own)}" if own else f".{did_you_mean(attribute, dir(imported))}"
-        raise UsageError(f"{option} {name}: {module} has no {attribute!r}{hint}") from None
+        named = {each: value for each, value in vars(imported).items() if each[0] != "_"}
+        own = [each for each, value in named.items() if _is_defined_in(module, value)]
+        has = f"; it has {first_few(own, SHOWN)}" if own else ""
+        hint = did_you_mean(attribute, dir(imported))
+        raise UsageError(f"{option} {name}: {module} has no {attribute!r}{has}.{hint}") from None
+
+
+def _is_defined_in(module: str, value: Any) -> bool:
+    """Return whether a value is a function or class of this module, and not one that it imports."""
+    return (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module
 
 
 @contextmanager
