@@ -264,6 +264,17 @@ def test_a_function_that_is_not_there_is_named(name: str, said: str, here: Path)
     assert str(here) not in sys.path
 
 
+def test_a_misspelt_name_imports_no_part_of_a_lazy_package(here: Path) -> None:
+    (here / "lazy_models.py").write_text(
+        "def build(): pass\n"
+        "def __dir__(): return ['build', 'heavy']\n"
+        "def __getattr__(name):\n    if name == 'heavy': raise ImportError('it is not installed')\n"
+        "    raise AttributeError(name)\n"
+    )
+    with pytest.raises(UsageError, match=r"lazy_models has no 'biuld'; it has build\. Did you mean .build."):
+        ModelFunction.of("lazy_models:biuld")
+
+
 LOGITS = "expected log-odds: leave the last activation out"
 FAULTS: list[tuple[Any, str]] = [
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import warnings
 import zipfile
@@ -21,7 +22,7 @@ import gengap
 from gengap.cli import app
 from gengap.data.sources import tables
 from gengap.errors import BadRowError, SourceError, UsageError
-from gengap.models.saved_model import read_card
+from gengap.models.saved_model import CARD_FILE, ENDINGS, read_card
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
 
@@ -93,6 +94,29 @@ def test_columns_are_found_by_name_with_or_without_the_target(model: Path, table
     np.testing.assert_allclose(
         probabilities(tmp_path / "turned.parquet"), probabilities(tmp_path / "whole.parquet"), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_model_of_an_earlier_version_is_to_be_trained_again(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"old{ending}"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(CARD_FILE, '{"columns":["a","b"],"target":"y","task":"binary"}')
+    for named in (path, path.with_suffix("")):
+        with pytest.raises(
+            UsageError, match=r"missing required field `encoding`.*an earlier gengap.*Train it again"
+        ):
+            gengap.predict(named, "t.csv", tmp_path / "p.csv")
+
+
+def test_a_folder_that_may_not_be_read_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **_: object) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(SourceError, match=r"best: can't be read \(Permission denied\)"):
+        read_card(tmp_path / "models" / "best")
 
 
 def test_a_missing_column_is_named_with_what_may_be_meant(model: Path, table: pa.Table, tmp_path: Path) -> None:

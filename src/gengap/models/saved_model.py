@@ -6,6 +6,7 @@ a single file that any Keras loads.
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -110,8 +111,10 @@ def resolve(path: Path) -> Path:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # such as a name that is too long
-        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # no file can have such a name
+            return False
+        raise SourceError(f"{path}: can't be read ({error.strerror})") from None
 
 
 def saved_target(path: Path) -> str:
@@ -123,7 +126,7 @@ def saved_target(path: Path) -> str:
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read a saved model's card. Raises SourceError if there is no file, UsageError for one of others."""
+    """Read a saved model's card. Raises SourceError if no file can be read, UsageError for one of others."""
     path = resolve(path)
     if not _exists(path):
         raise SourceError(f"{path}: there is no such file. Check the path")
@@ -141,6 +144,11 @@ def read_card(path: Path) -> ModelCard:
         why = str(error.strerror or error)
     except zipfile.BadZipFile:
         why = "it is no model file"
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"{path}: can't be used to predict ({error} in its {CARD_FILE}); an earlier gengap may have saved it. "
+            "Train it again with this one"
+        ) from None
     except Exception:  # on a damaged archive zipfile and its unpackers raise almost anything
         why = "it does not say which columns it reads"
     raise UsageError(f"{path}: can't be used to predict ({why}); expected a model that `gengap study` saved")
