@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -670,6 +671,30 @@ def test_a_score_of_errors_keeps_its_sign_in_all_settings() -> None:
     bad = gengap.check(DecisionTreeRegressor(), x[::-1], y, scoring="explained_variance", cv=3)
     assert 0 < result.facts.loss < 1 < bad.facts.loss  # negative scores are losses above 1
     assert all(bad.path["loss"] > 0.9)
+
+
+def test_everybody_sees_which_settings_were_given_up() -> None:
+    x, y = numbers()
+    tree = gengap.check(DecisionTreeRegressor(random_state=0), x, y, cv=5)
+    rows = tree.path["rows"]
+    assert set(rows) == {96, ROWS} and rows[tree.path["side"] == "as-is"].item() == ROWS
+    note, plain = catalog("en").text("check-given-up"), Console(file=io.StringIO(), width=200)
+    plain.print(result_text(tree))
+    shown = cast("io.StringIO", plain.file).getvalue()
+    assert note in shown and f" {rows.min()} " in shown
+    assert catalog("en").text("check-given-up") in tree._repr_html_()
+    scores = gengap.check(Ridge(), x, y, cv=5, scoring="explained_variance")
+    assert set(scores.path["rows"]) | set(scores.references["rows"]) == {ROWS} and not scores.some_given_up
+    plain = Console(file=io.StringIO(), width=200)
+    plain.print(result_text(scores))
+    assert note not in cast("io.StringIO", plain.file).getvalue()
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_the_page_says_which_settings_were_given_up(lang: str, tmp_path: Path) -> None:
+    tree = gengap.check(DecisionTreeRegressor(random_state=0), *numbers(), cv=5)
+    page = tree.report(tmp_path / "page.html", lang).read_text(encoding="utf-8")
+    assert catalog(lang).text("check-given-up") in page and '<td class="n">96</td>' in page
 
 
 def test_folds_have_different_seeds_and_settings_the_same_ones() -> None:

@@ -43,8 +43,8 @@ def check(
         X: Features of shape (rows, columns): an array, a sparse matrix or a DataFrame. Or a text for each row,
             which a vectorizer of the estimator takes.
         y: The target, of shape (rows,); numbers may have the shape (rows, targets).
-        cv: Number of folds, a splitter of scikit-learn, or pairs of row indices. Default: 10 folds with at most
-            300 rows, 5 otherwise.
+        cv: Number of folds, a splitter of scikit-learn, or pairs of row indices. Default: 10 folds with 50 to
+            300 rows, unless they are split by time or a scorer needs larger folds; 5 otherwise.
         groups: Group of each row; rows of a group stay in one fold.
         time: Time of each row; models are validated on later rows than they are trained on.
         sample_weight: Weight of each row, in training and in the losses.

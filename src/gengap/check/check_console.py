@@ -24,21 +24,22 @@ def result_text(result: CheckResult) -> RenderableType:
     head = Text.assemble(f"{verdict.run} · ", verdict_text(verdict))
     rows = facts.walk.evaluator.inputs.rows
     about = (verdict.metric, f"{rows:,} rows", counted(facts.walk.evaluator.fits, "fit"), minutes(result.seconds))
-    return Group(head, Text(" · ".join(about)), Text(""), _path_table(result), verdict_details([verdict]))
+    note = [Text(catalog(ENGLISH).text("check-given-up"))] if result.some_given_up else []
+    return Group(head, Text(" · ".join(about)), Text(""), _path_table(result), *note, verdict_details([verdict]))
 
 
 def _path_table(result: CheckResult) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     english = catalog(ENGLISH)
     table.add_column(english.text("check-setting"), overflow="fold")
-    for column in (english.text("page-loss"), english.text("check-change")):
-        table.add_column(column, justify="right", no_wrap=True)
+    for column in ("check-rows", "page-loss", "check-change"):
+        table.add_column(english.text(column), justify="right", no_wrap=True)
     for row in result.path.to_dict("records"):
         own = row["side"] == "as-is"
         name = Text(row["setting"], style="bold" if own else "")
-        table.add_row(name, fixed(row["loss"]), "" if own else change_text(row))
+        table.add_row(name, f"{row['rows']:,}", fixed(row["loss"]), "" if own else change_text(row))
     table.add_section()
     for row in result.references.to_dict("records"):
         name = english.text(f"check-reference-{row['model']}")
-        table.add_row(Text(name, style="italic"), fixed(row["loss"]), change_text(row))
+        table.add_row(Text(name, style="italic"), f"{row['rows']:,}", fixed(row["loss"]), change_text(row))
     return table

@@ -41,7 +41,7 @@ def check(
     ] = None,
     complexity: Annotated[str | None, typer.Option(metavar="NAME", help=COMPLEXITY_HELP)] = None,
     cv: Annotated[
-        int | None, number_option("Number of folds (default: 10 with at most 300 rows, 5 otherwise).", minimum=2)
+        int | None, number_option("Number of folds (default: 10 with 50 to 300 rows, 5 otherwise).", minimum=2)
     ] = None,
     scoring: Annotated[
         str | None, typer.Option(metavar="NAME", help="A scikit-learn scorer (default: log loss or squared error).")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from gengap.check.estimator_verdict import Facts, changed, changes_text
 from gengap.check.gains import gain
@@ -49,9 +50,10 @@ class CheckResult:
     def path(self) -> pd.DataFrame:
         """The settings that were tried, from the simplest to the most flexible.
 
-        Columns: `side` ("simpler", "as-is" or "flexible"), `axis`, `step`, `setting`, `loss`, and by how many
-        percent the loss is below that of the given estimator, as `better_low`, `better` and `better_high` (90%
-        interval, paired by row, before the luck of a choice is removed).
+        Columns: `side` ("simpler", "as-is" or "flexible"), `axis`, `step`, `setting`, `rows` (validation rows:
+        fewer if it was given up after a few folds, and is compared on these), `loss`, and by how many percent the
+        loss is below that of the given estimator, as `better_low`, `better` and `better_high` (90% interval,
+        paired by row, before the luck of a choice is removed).
         """
         import pandas as pd
 
@@ -73,23 +75,37 @@ class CheckResult:
                 "step": ORDER[setting.side] * setting.step,
                 "setting": texts.parameter_text(changed(setting.changes, walk.evaluator.estimator))
                 or texts.text("check-as-is"),
+                "rows": self._rows(each),
                 "loss": walk.loss(each),
                 "better_low": low,
                 "better": middle,
                 "better_high": high,
             }
 
+    def _rows(self, each: Evaluation) -> int:
+        """Return the number of validation rows on which losses were measured; all with a score for each fold."""
+        evaluator = self.facts.walk.evaluator
+        if evaluator.loss.by_row:
+            return int((~np.isnan(each.losses)).sum())
+        return len(np.unique(np.concatenate([test for _, test in evaluator.inputs.folds])))
+
+    @property
+    def some_given_up(self) -> bool:
+        """Whether settings or reference models were given up after a few folds."""
+        every = self._rows(self.facts.walk.base)
+        return any(self._rows(each) < every for each in (*self.facts.walk.found, *self.facts.references.values()))
+
     @property
     def references(self) -> pd.DataFrame:
-        """The reference models: `model`, `loss`, and `better_low`, `better`, `better_high` as in `path`."""
+        """The reference models: `model`, `rows`, `loss`, and `better_low`, `better`, `better_high` as in `path`."""
         import pandas as pd
 
         rows = []
         for name, each in self.facts.references.items():
             low, middle, high = gain(each.losses, self.facts.walk.base.losses, self.facts.units).percent
-            loss = self.facts.walk.loss(each)
-            rows.append({"model": name, "loss": loss, "better_low": low, "better": middle, "better_high": high})
-        return pd.DataFrame(rows, columns=["model", "loss", "better_low", "better", "better_high"])
+            measured = {"model": name, "rows": self._rows(each), "loss": self.facts.walk.loss(each)}
+            rows.append(measured | {"better_low": low, "better": middle, "better_high": high})
+        return pd.DataFrame(rows, columns=["model", "rows", "loss", "better_low", "better", "better_high"])
 
     @property
     def learning_curve(self) -> pd.DataFrame:
@@ -171,7 +187,7 @@ class CheckResult:
         kinds = ("path", "rows") if len(self.learning_curve) > 1 else ("path",)
         texts = catalog(lang or default_language())
         plots = {kind: self.plot(kind=kind, lang=texts.code) for kind in kinds}
-        document = self.to_dict() | {"path": list(self._path_rows(texts))}
+        document = self.to_dict() | {"path": list(self._path_rows(texts)), "given_up": self.some_given_up}
         return write_page(self.verdict, document, plots, Path(path), texts, overwrite)
 
     def __str__(self) -> str:
@@ -189,12 +205,13 @@ class CheckResult:
         )
         title = element("p", element("b", verdict.run), " ", verdict.badge(texts.code), f" · {verdict.metric}")
         rows = [
-            (row["setting"], fixed(row["loss"]), "" if row["side"] == "as-is" else change_text(row))
+            (row["setting"], row["rows"], fixed(row["loss"]), "" if row["side"] == "as-is" else change_text(row))
             for row in self._path_rows(texts)
         ]
-        columns = [texts.text(id) for id in ("check-setting", "page-loss", "check-change")]
+        columns = [texts.text(id) for id in ("check-setting", "check-rows", "page-loss", "check-change")]
         advice = bullets(map(texts.render, verdict.advice), "›")
-        return element("div", title, bullets(findings), advice, Html(table(columns, rows)))
+        note = element("p", texts.text("check-given-up")) if self.some_given_up else ""
+        return element("div", title, bullets(findings), advice, Html(table(columns, rows)), note)
 
 
 def change_text(row: Mapping[Any, Any]) -> str:
