@@ -157,7 +157,7 @@ def test_a_model_that_stands_alone_says_the_same(name: str) -> None:
     outputs = np.asarray(model(data.validation.x), np.float64)
     whole = export_model(model, data.mean, data.scale, data.task)
     raw = data.validation.x * data.scale + data.mean
-    np.testing.assert_allclose(predict_outputs(whole, raw), outputs, atol=2e-4)
+    np.testing.assert_allclose(predict_outputs(whole, raw, data.task), outputs, atol=2e-4)
     if isinstance(data.task, Regression):
         told = np.asarray(whole(raw), np.float64)
         np.testing.assert_allclose(told, outputs * data.task.scale + data.task.mean, rtol=1e-4)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from gengap.errors import UsageError, reason
 from gengap.models.backend import keras
 from gengap.models.depth import Segment, repetitions, subgraph
-from gengap.models.keras_internals import is_functional, run_graph
+from gengap.models.keras_internals import all_layers, is_functional, run_graph
 from gengap.models.widths import WidthPlan
 
 NOT_FOR_CLONES = (
@@ -73,8 +74,23 @@ def clone(model: keras.Model, edits: Edits | None = None) -> Clone:
     model, or a layer that can't be made anew from its configuration.
     """
     check_clonable(model, model.name)
-    run = _CloneBuilder(edits or Edits())
+    edits = edits or Edits()
+    _name_apart(
+        model, [layer for added in (edits.after, edits.inputs) for each in added.values() for layer in each]
+    )
+    run = _CloneBuilder(edits)
     return Clone(run.model(model, top=True), tuple(run.pairs))
+
+
+def _name_apart(model: keras.Model, added: Sequence[keras.Layer]) -> None:
+    """Rename new layers that have a model's name: each thread counts the names that Keras gives from the start."""
+    layers = all_layers(model)
+    operations = [operation for each in layers if is_functional(each) for operation in each.operations]
+    taken = {each.name for each in (*layers, *operations)}
+    for layer in added:
+        names = (f"{layer.name}_added_{i}" if i else layer.name for i in count())
+        layer.name = next(name for name in names if name not in taken)
+        taken.add(layer.name)
 
 
 class _CloneBuilder:

@@ -82,10 +82,10 @@ def _extract(path: Path, member: SavedMember, folder: Path) -> Path:
 
 
 def _load(path: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
+    task = card.as_task()
     if path.suffix == ".skops":
-        task = card.as_task()
         return partial(baseline_outputs, load_baseline(path, card.features, task), task)
-    return partial(predict_outputs, load_saved(path))
+    return partial(predict_outputs, load_saved(path), task=task)
 
 
 def write_mixture(path: Path, card: ModelCard, files: Sequence[tuple[Path, str, float]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 CARD_FILE = "gengap.json"
 ENDINGS = (".keras", ".skops", ".zip")  # of a network, a model of scikit-learn, and the mean of several
-UNITS_LAYER = "units"  # the name of a regression's last layer, which converts to the target's own units
 
 
 class SavedMember(msgspec.Struct, frozen=True):
@@ -173,12 +173,12 @@ def load_saved(path: Path) -> keras.Model:
         raise UsageError(f"{path}: Keras can't load this model ({reason(error)})") from None
 
 
-def predict_outputs(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """Return the model's outputs (n, outputs) float64 for raw features (n, columns).
+def predict_outputs(model: keras.Model, x: np.ndarray, task: AnyTask = BINARY) -> np.ndarray:
+    """Return the outputs (n, outputs) float64 of a model of `export_model` for raw features (n, columns).
 
     Numbers are standardised, as they were learnt: in their own units, 32 bits may not tell them apart.
     """
-    if model.layers[-1].name == UNITS_LAYER:
+    if isinstance(task, Regression):  # the last layer converts to the target's own units
         model = backend.keras.Model(model.inputs, model.layers[-1].input)
     return np.asarray(model.predict(x, batch_size=8_192, verbose=0), np.float64)  # pyright: ignore[reportArgumentType]
 
@@ -208,17 +208,17 @@ def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: 
     from gengap.models.layers import MixupLayer, PlainLayer, TreatedSequential
 
     # Not `Normalization`: that divides by at least 1e-7, and columns in small units have less spread.
-    centre = backend.keras.layers.Rescaling(1.0, offset=(-mean).tolist(), name="centre")
-    spread = backend.keras.layers.Rescaling((1 / scale.astype(np.float64)).tolist(), name="spread")
     start = backend.keras.Input((len(mean),))
     copy = None
     if type(model) not in (backend.keras.Sequential, TreatedSequential):
         with backend.BUILD_LOCK:  # `model` itself would be saved with an optimizer of its own
             copy = type(model).from_config(model.get_config())
     layers = model.layers if copy is None else [copy]
+    centre = _rescaling("centre", layers, 1.0, (-mean).tolist())
+    spread = _rescaling("spread", layers, (1 / scale.astype(np.float64)).tolist())
     stack = [centre, spread, *(layer for layer in layers if not isinstance(layer, MixupLayer))]
     if isinstance(task, Regression):
-        stack.append(backend.keras.layers.Rescaling(task.scale, offset=task.mean, name=UNITS_LAYER))
+        stack.append(_rescaling("units", layers, task.scale, task.mean))
     if any(isinstance(layer, PlainLayer) for layer in stack):
         x = start
         for layer in stack:
@@ -232,6 +232,13 @@ def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: 
     with backend.keras.saving.custom_object_scope({each.__name__: each for each in (loss, type(model.optimizer))}):
         whole.compile_from_config(_plain_loss(model, task))
     return whole
+
+
+def _rescaling(name: str, others: Sequence[keras.Layer], scale: Any, offset: Any = 0.0) -> keras.Layer:
+    """Return a layer with a name that the other layers of the model don't have."""
+    while any(layer.name == name for layer in others):
+        name += "_"
+    return backend.keras.layers.Rescaling(scale, offset=offset, name=name)
 
 
 def _plain_loss(model: keras.Model, task: AnyTask) -> dict[str, Any]:
