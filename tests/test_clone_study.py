@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random as python_random
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gengap.cli import app
 from gengap.data.arrays import load_given_rows
 from gengap.data.rows import Rows
 from gengap.errors import PlanError, SourceError, UsageError
-from gengap.models import Augment, Dropout, Freeze, LabelSmoothing
+from gengap.models import Augment, Dropout, Freeze, LabelSmoothing, backend
 from gengap.models.backend import keras
 from gengap.models.cloned_models import ClonedModels
 from gengap.models.keras_internals import without_weights
@@ -245,6 +246,20 @@ def test_clones_start_from_the_weights_of_a_model_and_keep_its_compilation() -> 
         not models.applies((LabelSmoothing(0.1),)) and "no label_smoothing" in models.reasons["label smoothing 0.1"]
     )
     assert not models.learnt and not models.applies((Freeze(1),))
+
+
+def test_one_thread_at_a_time_draws_what_clones_begin_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras draws seeds from Python's own generator, which all threads share."""
+    model = keras.Sequential([keras.Input((4, 4, 1)), L.Flatten(), L.Dense(4), L.Dropout(0.1), L.Dense(3)])
+    locked, draw = list[bool](), python_random.randint
+
+    def noted(low: int, high: int) -> int:
+        locked.append(backend.BUILD_LOCK.locked())
+        return draw(low, high)
+
+    monkeypatch.setattr(python_random, "randint", noted)
+    gengap.study(TRAIN, PLAN, validation=VALIDATION, model=model, out=tmp_path)
+    assert locked and all(locked)
 
 
 FAULTS: list[tuple[Any, Any, str]] = [

@@ -89,7 +89,7 @@ class ClonedModels:
     def applies(self, treatments: Sequence[Treatment]) -> bool:
         """Tell whether all treatments apply to the model; note on which layers they act, or why they don't."""
         model = self.first
-        with without_weights():
+        with backend.BUILD_LOCK, without_weights():
             _, acted, reasons = treat_layers(model, treatments, seed=0, learnt=self.learnt)
         optimizer = model.optimizer if model.compiled else keras.optimizers.Adam()
         for each in treatments:

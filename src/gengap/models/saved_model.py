@@ -188,7 +188,8 @@ def export_clone(model: keras.Model) -> keras.Model:
     from gengap.models.keras_internals import loss_weights_of
     from gengap.models.treated_clone import for_inference
 
-    plain = for_inference(model).model
+    with backend.BUILD_LOCK:
+        plain = for_inference(model).model
     weights = {"loss_weights": loss_weights_of(model)} if len(model.outputs) > 1 else {}
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     plain.compile(optimizer=optimizer, loss=model.loss, **weights)
