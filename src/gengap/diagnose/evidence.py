@@ -257,10 +257,12 @@ def _own_fluctuations(
     lowest = draws.argmin(axis=1)
     seen = (validation.values - np.minimum.accumulate(validation.values)).max()
     rises = np.clip(draws[:, -1] - draws.min(axis=1) - ROUNDED * validation.rounding_error, 0.0, seen)
-    errors = np.full(DRAWS, error or 0.0)
     if error is None:
         level = _training_levels(validation, train, train_trend, state.epochs)
-        errors = LUCK * np.abs(level[lowest] - level[-1])
+        error = LUCK * abs(float(level[lowest].mean() - level[-1]))
+        errors = np.where(lowest < draws.shape[1] - 1, error, 0.0)  # an epoch has no luck against itself
+    else:
+        errors = np.full(DRAWS, error)
     return NormalMixture(np.full(DRAWS, 1 / DRAWS), rises, np.maximum(errors, LEAST_LUCK))
 
 

@@ -25,6 +25,7 @@ from gengap.analysis.growth import choose_finalists, next_trials
 from gengap.analysis.leak_signs import find_leaks
 from gengap.analysis.summary import BudgetSummary, Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
+from gengap.data.sources.source import is_collider
 from gengap.errors import TooFewRowsError, UsageError, did_you_mean
 from gengap.files.writing import refuse_links, study_lock
 from gengap.interrupts import interrupts_handled
@@ -201,7 +202,7 @@ def _open_folder(run: RunSpec, data: DataSpec, plan: Plan, stack: contextlib.Exi
 
 def _with_default(data: DataSpec, source: Any, plan: Plan) -> DataSpec:
     """Return the specification with the plan's number of validation rows of the built-in source."""
-    built_in = isinstance(source, str) and source == "collider" and data.validation is None and data.rows is None
+    built_in = is_collider(source) and data.validation is None and data.rows is None
     return DataSpec.of(data, validation=plan.built_in_validation) if built_in else data
 
 

@@ -90,6 +90,11 @@ class Source:
         )
 
 
+def is_collider(source: Any) -> bool:
+    """Return whether a source is the built-in one; a DataFrame compares its values with a text."""
+    return isinstance(source, str) and source == COLLIDER
+
+
 def open_source(
     source: Any,
     spec: DataSpec | None = None,
@@ -201,7 +206,7 @@ def ingest(
         raise UsageError(f"{path}: expected a name that ends in .parquet, such as {path.with_suffix('.parquet')}")
     check_output(path, "ingest", [source], overwrite=overwrite)
     _, origin, reader = _find(source, spec.rows, seed, progress)
-    if rows is None and isinstance(source, str) and source == COLLIDER:
+    if rows is None and is_collider(source):
         raise UsageError(f"{COLLIDER} has no end: say how many rows, as --rows 100000 (rows=100_000).")
     if target is not None:
         _choose_target(target, reader, origin)
@@ -225,7 +230,7 @@ def feature_batches(
     Returns:
         The schema of the columns `ids`, and batches of the wanted columns with the same rows of `ids`.
     """
-    if isinstance(source, str) and source == COLLIDER:
+    if is_collider(source):
         hint = f"Write as many rows as you need first: gengap ingest {COLLIDER} --rows 1000 --out rows.parquet"
         raise UsageError(f"{COLLIDER} has no end. {hint}")
     _, origin, reader = _find(source, None, 0, progress)
