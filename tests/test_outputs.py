@@ -204,6 +204,8 @@ def test_a_file_that_comes_while_a_table_is_written_stays(
     ("case", "work"),
     [
         ("check --report .html", "gengap.check.run.run_check"),
+        ("check --report .html", "gengap.check.check_page.render_static"),
+        ("report --out .html", "gengap.report.html.render"),
         ("diagnose --plot .png", "gengap.diagnose.diagnose_files"),
         ("diagnose --plot .pdf", "gengap.diagnose.diagnose_files"),
         ("diagnose --plot .svg", "gengap.diagnose.diagnose_files"),
@@ -223,6 +225,16 @@ def test_a_file_that_comes_while_a_command_works_stays(
     assert isinstance(run(place, case, out), PlaceError)
     assert out.read_bytes() == USERS and list(tmp_path.iterdir()) == [out]
     assert run(place, case, out, "--overwrite") is None
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_command_that_fails_leaves_no_folder(case: str, place: Path, tmp_path: Path) -> None:
+    words = [word.format(place) for word in OUTPUTS[case]]
+    (table := tmp_path / "bad.csv").write_text("a,b\n1,2\n3\n")
+    words[-2] = str(table)
+    out = tmp_path / "new" / "deep" / f"out{case.rpartition(' ')[2]}"
+    assert CliRunner().invoke(app, [*words, str(out)]).exit_code == 1
+    assert list(tmp_path.iterdir()) == [table]
 
 
 def test_what_another_command_wrote_is_the_users(place: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from gengap.data.sources import redact_address
 from gengap.data.sources.source import feature_batches
 from gengap.data.value_formats import UnreadableValueError
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
-from gengap.files.outputs import check_output, note_output
+from gengap.files.outputs import write_output
 from gengap.models.predictor import Predictor, load_predictor
 from gengap.models.saved_model import read_card
 from gengap.text.numbers import significant
@@ -69,19 +69,18 @@ def predict(
     if out.suffix.lower() not in WRITERS:
         named = out.with_suffix(".parquet") if out.suffix else f"{out}.parquet"
         raise UsageError(f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {named}")
-    check_output(out, "predict", [table], overwrite=overwrite)
-    card = read_card(path)
-    copied, batches = feature_batches(table, card.encoding.schema, progress, ids)
-    example = card.predictions(np.zeros((1, max(len(card.classes), 1))))
-    if twice := [name for name in copied.names if name in example]:
-        called = f"{twice[0]!r} is what the model's own column is called"
-        raise UsageError(f"{called}, so --id can't copy one of that name")
-    added = [pa.field(name, pa.from_numpy_dtype(values.dtype)) for name, values in example.items()]
-    schema, unseen = pa.schema([*copied, *added]), UnseenValues()
-    origin = redact_address(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
-    predictions = _predictions(load_predictor(path), batches, schema, unseen, origin)
-    rows = write_batches(predictions, schema, out, "predict", overwrite=overwrite)
-    note_output(out, "predict")
+    with write_output(out, "predict", [table], overwrite=overwrite, ending=out.suffix) as part:
+        card = read_card(path)
+        copied, batches = feature_batches(table, card.encoding.schema, progress, ids)
+        example = card.predictions(np.zeros((1, max(len(card.classes), 1))))
+        if twice := [name for name in copied.names if name in example]:
+            called = f"{twice[0]!r} is what the model's own column is called"
+            raise UsageError(f"{called}, so --id can't copy one of that name")
+        added = [pa.field(name, pa.from_numpy_dtype(values.dtype)) for name, values in example.items()]
+        schema, unseen = pa.schema([*copied, *added]), UnseenValues()
+        origin = redact_address(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
+        predictions = _predictions(load_predictor(path), batches, schema, unseen, origin)
+        rows = write_batches(predictions, schema, part, "predict")
     for message in unseen.messages():
         warnings.warn(message, GengapWarning, stacklevel=2)
     return rows

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.diagnose.verdict import Verdict
-from gengap.files.outputs import check_output
-from gengap.report.html import write_static
+from gengap.files.outputs import write_output
+from gengap.report.html import render_static
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,10 +36,11 @@ def write_page(
         texts: The texts of the page's language.
         overwrite: Whether another file may be replaced.
     """
-    check_output(path, "check", overwrite=overwrite)
     pictures = {kind: _picture(axes) for kind, axes in plots.items()}
     values = {"verdict": verdict, "document": document, "pictures": pictures}
-    return write_static("check.html", path, texts, values)
+    with write_output(path, "check", overwrite=overwrite) as part:
+        part.write_text(render_static("check.html", texts, values), encoding="utf-8", newline="\n")
+    return path
 
 
 def _picture(axes: Axes) -> str:

@@ -74,8 +74,7 @@ def diagnose(
     if plot is not None and batch.judged:
         from gengap.report.conclusion_plots import save_verdict_figure
 
-        check_output(plot, "diagnose", overwrite=overwrite)  # a file may have come meanwhile
-        save_verdict_figure(batch.judged, plot)
+        save_verdict_figure(batch.judged, plot, overwrite=overwrite)
     failed = set(fail_on or ()) & {verdict.verdict for _, verdict in batch.judged}
     if batch.errors or failed:
         raise typer.Exit(1)

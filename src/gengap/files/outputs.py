@@ -9,19 +9,37 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from gengap.errors import PlaceError
 from gengap.files.checksums import file_digest
 from gengap.files.user_cache import private_folder
+from gengap.files.writing import atomic_write
 
 SEARCHED = 1 << 16  # bytes at each end of a file where the mark may be
 MARKED = (".html", ".parquet", ".png", ".pdf", ".svg")  # endings of files with a mark
+TABLES = (".parquet", ".csv", ".arrow", ".feather")
 NOTES = "written"  # the folder of the notes in the cache folder
 MOST_NOTES = 1000  # then the oldest ones are deleted
 REPLACE = "Name another file, or add --overwrite (overwrite=True) to replace it"
+
+
+@contextlib.contextmanager
+def write_output(
+    path: Path, command: str, inputs: Iterable[Any] = (), *, overwrite: bool = False, ending: str = ""
+) -> Iterator[Path]:
+    """Yield a temporary path to write to, which is renamed to `path` at the end. See `atomic_write`.
+
+    Raises PlaceError if a file is there that should stay, even if it came during the work. See `check_output`.
+    """
+    check_output(path, command, inputs, overwrite=overwrite)
+    with atomic_write(path, ending) as part:
+        yield part
+        check_output(path, command, inputs, overwrite=overwrite)
+    if path.suffix.lower() in TABLES:
+        note_output(path, command)
 
 
 def mark(command: str) -> str:

@@ -39,7 +39,7 @@ WAIT_SECONDS = 1.0  # `lock_holder` holds the lock for an instant, which is no r
 
 @contextlib.contextmanager
 def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
-    """Yield a temporary path to write to, which is renamed to `path` at the end; it is removed if anything fails.
+    """Yield a temporary path to write to, renamed to `path` at the end. If anything fails, nothing is left.
 
     Args:
         path: The file to write. Its folders are created.
@@ -52,6 +52,7 @@ def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
         if path.is_dir():
             raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part{ending}")
+    missing = [each for each in path.parents if not os.path.lexists(each)]
     try:
         with explain_write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +62,9 @@ def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty, as after every success
+            for each in missing:
+                each.rmdir()
 
 
 @contextlib.contextmanager

@@ -151,7 +151,9 @@ def plot_verdict(curves: MetricCurves, verdict: Verdict, ax: Axes) -> Axes:
     return ax
 
 
-def save_verdict_figure(judged: Sequence[tuple[MetricCurves, Verdict]], path: Path) -> None:
+def save_verdict_figure(
+    judged: Sequence[tuple[MetricCurves, Verdict]], path: Path, *, overwrite: bool = False
+) -> None:
     """Save plots of all runs as one PNG, PDF or SVG, by the suffix of `path`."""
     if len(judged) > MOST_RUNS:
         raise UsageError(f"{len(judged)} runs don't fit one picture; name at most {MOST_RUNS} of them")
@@ -160,4 +162,4 @@ def save_verdict_figure(judged: Sequence[tuple[MetricCurves, Verdict]], path: Pa
     figure = new_figure((PANEL[0] * columns, PANEL[1] * rows))
     for i, (curves, verdict) in enumerate(judged):
         plot_verdict(curves, verdict, figure.add_subplot(rows, columns, i + 1))
-    save_figure(figure, path, "diagnose")
+    save_figure(figure, path, "diagnose", overwrite=overwrite)

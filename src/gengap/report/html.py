@@ -25,8 +25,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gengap.analysis.effects import SizeAnalysis
-from gengap.files.outputs import check_output
-from gengap.files.writing import atomic_write
+from gengap.files.outputs import write_output
 from gengap.report.page import GroupMember, Page, RankedRun, RunCurves
 from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
 from gengap.stats.comparison import Comparison
@@ -114,22 +113,18 @@ def write_report(page: Page, path: Path, lang: str | None = None, *, overwrite: 
 
     Raises PlaceError if another file is there, unless it may be overwritten.
     """
-    check_output(path, "report", overwrite=overwrite)
     text = render(page, catalog(lang or default_language()))
-    with atomic_write(path) as part:
+    with write_output(path, "report", overwrite=overwrite) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
-def write_static(template: str, path: Path, catalog: Catalog, values: Mapping[str, object]) -> Path:
-    """Write a page without scripts to a file in one step, and return its path."""
+def render_static(template: str, catalog: Catalog, values: Mapping[str, object]) -> str:
+    """Return a page without scripts."""
     page = _environment().get_template(template)
     style = Markup(_text("report.css"))
     shared = {"say": catalog.text, "render": _sentences(catalog), "lang": catalog.code, "style": style}
-    text = page.render(**shared, policy=_policy([], "'none'"), **values)
-    with atomic_write(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
-    return path
+    return page.render(**shared, policy=_policy([], "'none'"), **values)
 
 
 def script_json(document: object) -> Markup:

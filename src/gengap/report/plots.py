@@ -20,8 +20,7 @@ from matplotlib.font_manager import FontProperties, findfont, fontManager, get_f
 from matplotlib.lines import Line2D
 
 from gengap.errors import UsageError
-from gengap.files.outputs import mark
-from gengap.files.writing import atomic_write
+from gengap.files.outputs import mark, write_output
 from gengap.history import History, Series
 from gengap.plan import figure_name, group_and_label
 from gengap.stats.curves import smooth
@@ -220,10 +219,10 @@ def _move_legend_outside(ax: Axes) -> None:
         legend.remove()
 
 
-def save_figure(figure: Figure, path: Path, command: str = "study") -> Path:
+def save_figure(figure: Figure, path: Path, command: str = "study", *, overwrite: bool = False) -> Path:
     """Write a figure in one step, in the format that the file's ending names, with the mark of a command."""
     key = "Software" if path.suffix.lower() == ".png" else "Creator"
-    with atomic_write(path, path.suffix) as part:
+    with write_output(path, command, overwrite=overwrite, ending=path.suffix) as part:
         figure.savefig(part, metadata={key: mark(command)})
     return path
 

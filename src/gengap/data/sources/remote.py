@@ -31,6 +31,7 @@ from gengap.data.sources import TABLES, TEXT, byte_stream, csv_text, kind_of, sh
 from gengap.data.sources.row_blocks import Progress, Reader
 from gengap.errors import BadRowError, SourceError
 from gengap.files.user_cache import cache_folder
+from gengap.files.writing import atomic_write
 
 FIRST = 4 << 10  # bytes of the first range
 GROWTH = 0.4  # size of each further range, relative to all before
@@ -74,7 +75,8 @@ def open_address(url: str, rows: int | None, progress: Progress | None) -> Reade
         if not ready.exists():
             reader = tables.open_path(raw, url)
             try:
-                tables.write_reader(reader, url, ready)
+                with atomic_write(ready, ready.suffix) as part:
+                    tables.write_reader(reader, url, part)
             except BadRowError:  # the reading will find it again, and refuse or skip it
                 return reader
             raw.unlink()

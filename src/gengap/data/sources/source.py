@@ -20,7 +20,7 @@ from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import is_address, redact_address, remote, short_name, tables
 from gengap.data.sources.row_blocks import Progress, Reader, RowBlock, SkippedRow, accept_rows, check_batch
 from gengap.errors import DataError, UsageError, did_you_mean
-from gengap.files.outputs import check_output, note_output
+from gengap.files.outputs import write_output
 from gengap.options.spec import OnBadRow
 from gengap.options.study_options import DataOptions, DataSpec
 
@@ -204,16 +204,14 @@ def ingest(
     spec = DataSpec(rows=rows, target=target, on_bad_row=on_bad_row)
     if (path := Path(path)).suffix.lower() != ".parquet":
         raise UsageError(f"{path}: expected a name that ends in .parquet, such as {path.with_suffix('.parquet')}")
-    check_output(path, "ingest", [source], overwrite=overwrite)
-    _, origin, reader = _find(source, spec.rows, seed, progress)
-    if rows is None and is_collider(source):
-        raise UsageError(f"{COLLIDER} has no end: say how many rows, as --rows 100000 (rows=100_000).")
-    if target is not None:
-        _choose_target(target, reader, origin)
-    reader.refuse(reader.columns, "Leave the column out.")
-    written = tables.write_reader(reader, origin, path, spec, progress, overwrite=overwrite)
-    note_output(path, "ingest")
-    return written
+    with write_output(path, "ingest", [source], overwrite=overwrite, ending=path.suffix) as part:
+        _, origin, reader = _find(source, spec.rows, seed, progress)
+        if rows is None and is_collider(source):
+            raise UsageError(f"{COLLIDER} has no end: say how many rows, as --rows 100000 (rows=100_000).")
+        if target is not None:
+            _choose_target(target, reader, origin)
+        reader.refuse(reader.columns, "Leave the column out.")
+        return tables.write_reader(reader, origin, part, spec, progress)
 
 
 def feature_batches(

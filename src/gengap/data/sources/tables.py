@@ -28,8 +28,7 @@ from gengap.files.limits import (
     open_npz,
     open_parquet,
 )
-from gengap.files.outputs import check_output, mark
-from gengap.files.writing import atomic_write
+from gengap.files.outputs import mark
 from gengap.options.study_options import DataSpec
 
 WORDS = ("collider", "higgs")  # sources with a name
@@ -106,8 +105,6 @@ def write_reader(
     path: Path,
     spec: DataSpec | None = None,
     progress: Progress | None = None,
-    *,
-    overwrite: bool = False,
 ) -> int:
     """Write all columns as Parquet, the target first; numbers as float64 (HIGGS: float32). Return the rows."""
     spec = spec or DataSpec()
@@ -120,31 +117,23 @@ def write_reader(
     batches = accept_rows(
         blocks, file=file, rows=spec.rows, on_bad_row=spec.on_bad_row, skipped=[], progress=progress
     )
-    return write_batches(batches, schema, path, "ingest", overwrite=overwrite)
+    return write_batches(batches, schema, path, "ingest")
 
 
-def write_batches(
-    batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, command: str, *, overwrite: bool = False
-) -> int:
-    """Write batches with the writer for the file's ending. The file appears when it is complete.
-
-    Returns the number of rows. The `command` of gengap that writes the file may replace it later. Raises
-    PlaceError if meanwhile a file came there that should stay, unless `overwrite` is set.
-    """
+def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, command: str) -> int:
+    """Write batches with the writer for the file's ending, and the mark of a command. Return the number of rows."""
     pending: list[pa.RecordBatch] = []
     waiting = rows = 0
-    with atomic_write(path) as part:
-        with WRITERS[path.suffix.lower()](part, schema) as writer:
-            for batch in batches:
-                pending.append(batch)
-                waiting, rows = waiting + len(batch), rows + len(batch)
-                if waiting >= GROUP_ROWS:
-                    writer.write_table(pa.Table.from_batches(pending, schema))
-                    pending, waiting = [], 0
-            writer.write_table(pa.Table.from_batches(pending, schema))
-            if isinstance(writer, pq.ParquetWriter):
-                writer.add_key_value_metadata({"gengap": mark(command)})
-        check_output(path, command, overwrite=overwrite)
+    with WRITERS[path.suffix.lower()](path, schema) as writer:
+        for batch in batches:
+            pending.append(batch)
+            waiting, rows = waiting + len(batch), rows + len(batch)
+            if waiting >= GROUP_ROWS:
+                writer.write_table(pa.Table.from_batches(pending, schema))
+                pending, waiting = [], 0
+        writer.write_table(pa.Table.from_batches(pending, schema))
+        if isinstance(writer, pq.ParquetWriter):
+            writer.add_key_value_metadata({"gengap": mark(command)})
     return rows
 
 
