@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,13 @@ import pytest
 from nothing_lost.test_kills import kept, names
 
 import gengap
+from gengap.analysis.summary import TrialSummary
 from gengap.errors import GengapWarning, StudyFolderError
 from gengap.files.checksums import LIST, Checksums
 from gengap.files.writing import HOLDER, LOCK
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.folder import PAGE
-from gengap.study.progress import STATUS
+from gengap.study.progress import STATUS, Display, SilentDisplay
 
 pytestmark = pytest.mark.usefixtures("whole_studies")
 
@@ -37,8 +40,8 @@ PLACES = (
 )
 
 
-def studied(folder: Path) -> gengap.Study:
-    return gengap.study("collider", PLAN, **ROWS, out=folder)
+def studied(folder: Path, display: Display | None = None) -> gengap.Study:
+    return gengap.study("collider", PLAN, **ROWS, out=folder, display=display)
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +176,33 @@ def test_another_programs_logs_of_the_same_run_stay(whole: Path, tmp_path: Path)
         path.write_bytes(USERS)
     studied(folder)
     assert all(path.read_bytes() == USERS for path in theirs)
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied", "moved"])
+def test_a_folder_that_vanishes_is_told_once_and_the_same_call_makes_the_rest(
+    how: str, whole: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "study"
+
+    class Removing(SilentDisplay):
+        def finished(self, trial: TrialSummary, reused: bool) -> None:
+            if (tmp_path / "gone").exists():
+                return
+            (tmp_path / "gone").touch()
+            if how == "moved":
+                folder.rename(tmp_path / "moved")
+            elif how == "removed":
+                shutil.rmtree(folder)
+            else:
+                for path in folder.iterdir():
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", GengapWarning)
+        with contextlib.suppress(StudyFolderError):  # if the recommended model vanished
+            studied(folder, display=Removing())
+    told = [str(each.message) for each in caught if "vanished" in str(each.message)]
+    assert len(told) == 1 and told[0].startswith(f"{folder}: 3 files vanished while the study runs (")
+    studied(folder)
+    assert names(folder) == names(whole)
+    assert kept(folder) == kept(whole)

@@ -12,17 +12,19 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import warnings
 from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from gengap.errors import StudyFolderError
+from gengap.errors import GengapWarning, StudyFolderError, counted, first_few
 from gengap.files.limits import read_document
 from gengap.files.writing import ELSEWHERE, atomic_write
 
 LIST = "files.sha256"
 HEADER = "# SHA-256 checksums of the files that gengap wrote into this folder"
+SHOWN = 2  # vanished files that a warning names
 LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 State = Literal["missing", "foreign", "changed", "intact"]
@@ -51,8 +53,10 @@ class Checksums:
         return os.path.lexists(path) and self._name(path) not in self._listed
 
     def add(self, path: Path, content: Path) -> None:
-        """List a file whose content is still in another one."""
+        """List a file whose content is still in another one. Warns if files of the list vanished with it."""
         name, digest = self._name(path), file_digest(content)
+        if self._listed and not os.path.lexists(self.path):
+            self._list_what_is_left()
         if digest not in self._listed.get(name, ()):
             start = "" if self.path.exists() else HEADER
             with self.path.open("a", encoding="utf-8", newline="\n") as file:
@@ -69,9 +73,27 @@ class Checksums:
         kept = {name: digests for name, digests in kept.items() if digests}  # one that was changed stays so
         if kept:
             self._listed.update(kept)
-            lines = (f"{digest}  {name}" for name, digests in self._listed.items() for digest in digests)
-            with atomic_write(self.path) as part:
-                part.write_text("\n".join((HEADER, *lines)), encoding="utf-8", newline="\n")
+            self._write()
+
+    def _list_what_is_left(self) -> None:
+        """Write the list again without the files that are gone, and warn of them."""
+        gone = [name for name in self._listed if not os.path.lexists(self._folder / name)]
+        for name in gone:
+            del self._listed[name]
+        if gone:
+            warnings.warn(
+                f"{self._folder}: {counted(len(gone), 'file')} vanished while the study runs "
+                f"({first_few(gone, SHOWN)}). It goes on. Run the same command afterwards to make them again",
+                GengapWarning,
+                stacklevel=5,
+            )
+        if self._listed:
+            self._write()
+
+    def _write(self) -> None:
+        lines = (f"{digest}  {name}" for name, digests in self._listed.items() for digest in digests)
+        with atomic_write(self.path) as part:
+            part.write_text("\n".join((HEADER, *lines)), encoding="utf-8", newline="\n")
 
     @cached_property
     def _listed(self) -> defaultdict[str, set[str]]:

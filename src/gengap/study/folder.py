@@ -290,7 +290,9 @@ class StudyFolder:
         """
         for path, run, _ in files:
             if not path.is_file():
-                raise StudyFolderError(f"{path}: the model is missing; delete the files of {run} to train it again")
+                raise StudyFolderError(
+                    f"{path}: the model vanished. Run the same command again to train {run} again"
+                )
         ending = files[0][0].suffix if len(files) == 1 else ".zip"
         best = self.path / "models" / f"{BEST_MODEL}{ending}"
         for other in (best.with_suffix(each) for each in ENDINGS if each != ending):
