@@ -17,7 +17,7 @@ from live_made import write_finished
 
 import gengap
 from gengap.analysis.summary import TrialSummary
-from gengap.errors import PlanError, StudyFolderError, UsageError
+from gengap.errors import PlaceError, PlanError, StudyFolderError, UsageError
 from gengap.models.backend import keras
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
@@ -226,7 +226,7 @@ def test_wrong_calls_fail_before_any_row_is_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="seeds is 0"):
         gengap.study("nowhere.csv", seeds=0)
     (tmp_path / "file").write_text("")
-    with pytest.raises(StudyFolderError, match="is a file; expected the folder of a study"):
+    with pytest.raises(PlaceError, match="file is a file, so nothing can be below it"):
         gengap.study("nowhere.csv", out=tmp_path / "file")
 
 

@@ -24,7 +24,7 @@ from live_made import PLAN, ROWS, status, told, write_curves, write_finished, wr
 
 import gengap
 from gengap.cli import watch_command
-from gengap.errors import StudyFolderError, UsageError
+from gengap.errors import UsageError
 from gengap.files.writing import study_lock
 from gengap.plan import Growth, Plan, Trial
 from gengap.report.html import render_main
@@ -382,8 +382,9 @@ def test_every_state_has_a_text_in_every_language() -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StudyFolderError, match="is a file"):
-        page_server(tmp_path / "file", 0)
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UsageError, match="is a file"):
+            page_server(folder, 0)
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_what_is_in_the_folder_stays(tmp_path: Path) -> None:
 
 def test_a_place_that_is_none_is_a_wrong_call(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    said = r"study.lock: can't be written \(Not a directory\). .*file is a file, so nothing can be below it"
+    said = r"below: can't be written \(Not a directory\). .*file is a file, so nothing can be below it"
     with pytest.raises(PlaceError, match=said) as raised:
         gengap.study("collider", train=50, validation=20, out=tmp_path / "file" / "below")
     assert raised.value.exit_status == 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -23,6 +23,8 @@ from gengap.errors import counted
 from gengap.interrupts import INTERRUPTED, leave
 from gengap.options.command_line import PlainCommand, print_json, replace_characters, spec_of, with_options_of
 from gengap.options.study_options import DataSpec
+
+WrongWords: Any = typer.BadParameter.__base__  # Typer has no public name for it
 
 app = typer.Typer(
     name="gengap",
@@ -153,6 +155,16 @@ def doctor(
         raise typer.Exit(1)
 
 
+def _say_usage(error: Any) -> NoReturn:
+    """Print what is wrong with the words of the command line in one line; without any words, print the help."""
+    if "\n" in (message := error.format_message()):
+        error.show()
+    else:
+        command = error.ctx.command_path if error.ctx is not None else "gengap"
+        typer.echo(f"gengap: {message.rstrip('.')}. For help: {command} -h", err=True)
+    sys.exit(error.exit_code)
+
+
 for command in (study, report, watch, ingest, predict, diagnose, check, plan, doctor):
     app.command(cls=PlainCommand)(command)
 
@@ -166,11 +178,11 @@ def main() -> None:
 
     replace_characters(sys.stdout, sys.stderr)
     try:
-        app()
-    except SystemExit as ended:
-        if ended.code == INTERRUPTED:
-            leave()
-        raise
+        if status := app(standalone_mode=False):
+            leave() if status == INTERRUPTED else sys.exit(status)
+        sys.exit(0)
+    except WrongWords as error:
+        _say_usage(error)
     except GengapError as error:
         typer.echo(f"gengap: {error}", err=True)
         sys.exit(error.exit_status)

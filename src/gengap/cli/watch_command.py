@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from gengap.cli.shared_options import Language
-from gengap.errors import UsageError, did_you_mean
+from gengap.errors import did_you_mean
 from gengap.options.command_line import MinEffect, choice_option, number_option
 
 WAIT_SECONDS = 1.0
@@ -79,8 +79,6 @@ def _watch_study(folder: Path, port: int | None, lang: str | None, browser: bool
     from gengap.study.progress import read_status
     from gengap.watch import serve_page
 
-    if (file := next((each for each in folder.parents if each.is_file()), None)) is not None:
-        raise UsageError(f"{folder}: {file} is a file, so nothing can be below it. Name another folder")
     with contextlib.suppress(KeyboardInterrupt), serve_page(folder, port, lang) as server:
         if not folder.exists():
             hint = did_you_mean(folder.name, [each.name for each in folder.parent.glob("*") if each.is_dir()])

@@ -87,7 +87,8 @@ def _place_hint(path: Path, error: OSError) -> str:
     """Return what to do about a place that can't be written to."""
     if error.errno == errno.ENAMETOOLONG:
         return "Name a shorter path"
-    file = next((each for each in path.parents if each.is_file()), None)
+    places = (path, *path.parents) if error.errno in (errno.EEXIST, errno.ENOTDIR) else path.parents
+    file = next((each for each in places if each.is_file()), None)
     if file is not None:
         return f"{file} is a file, so nothing can be below it. Name another place"
     return "Name a place that you may write to"
@@ -141,9 +142,10 @@ def study_lock(folder: Path) -> Iterator[None]:
     """
     path = folder / LOCK
     _refuse_others(folder)
-    with explain_write_errors(path):
+    with explain_write_errors(folder):
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+    with explain_write_errors(path):
         path.touch()
         lock = _acquire(path)
         with contextlib.suppress(OSError), atomic_write(folder / HOLDER) as part:  # a lock on a full disk has none

@@ -36,7 +36,7 @@ from gengap.errors import GengapWarning, StudyFolderError, reason
 from gengap.files.checksums import LIST, Checksums
 from gengap.files.limits import open_npz, read_document
 from gengap.files.outputs import has_mark
-from gengap.files.writing import ELSEWHERE, PARTIAL_FILE, atomic_write, explain_write_errors, safe_join
+from gengap.files.writing import ELSEWHERE, PARTIAL_FILE, atomic_write, safe_join
 from gengap.history import History, read_histories, read_metadata, write_histories
 from gengap.models.predictor import write_mixture
 from gengap.models.saved_baseline import save_baseline
@@ -73,10 +73,6 @@ class StudyFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._checksums = Checksums(path)
-        with explain_write_errors(path):  # a name that is too long
-            is_file = path.exists() and not path.is_dir()
-        if is_file:
-            raise StudyFolderError(f"{path} is a file; expected the folder of a study")
 
     def trial_file(self, run: str, seed: int) -> Path:
         """Return the file of a finished trial."""
@@ -307,8 +303,18 @@ class StudyFolder:
 
     def results(self) -> Results:
         """Return the results of the finished study. Raises StudyFolderError, which names the file at fault."""
-        if not self.path.exists():
-            raise StudyFolderError(f"{self.path}: there is no such folder; {EXPECTED}")
+        try:
+            what = (
+                None
+                if self.path.is_dir()
+                else "this is a file"
+                if self.path.exists()
+                else "there is no such folder"
+            )
+        except OSError as error:  # a name that is too long
+            what = error.strerror
+        if what is not None:
+            raise StudyFolderError(f"{self.path}: {what}; {EXPECTED}")
         found: list[Any] = []
         readers = {
             RESULTS: _read_summary,

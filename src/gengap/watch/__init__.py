@@ -373,7 +373,9 @@ def page_server(folder: Path, port: int | None = None, lang: str | None = None) 
 
     The port is PORT by default, or a free one if that is in use; the language is by default that of the locale.
     """
-    pages = PageCache(StudyFolder(folder).path, catalog(lang or default_language()))
+    if (file := next((each for each in (folder, *folder.parents) if each.is_file()), None)) is not None:
+        raise UsageError(f"{folder}: {file} is a file, so nothing can be below it. Name another folder")
+    pages = PageCache(folder, catalog(lang or default_language()))
     try:
         return Server(PORT if port is None else port, pages)
     except OSError as error:
