@@ -11,7 +11,7 @@ from diagnose.curves_expected import read_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengap.diagnose.readers.console import line_values, table_reader
+from gengap.diagnose.readers.console import line_values, table_cuts
 from gengap.errors import GengapError
 
 TIMES: dict[str, list[object]] = {
@@ -53,7 +53,7 @@ def test_a_unit_of_time_behind_rows_is_no_mark_of_held_out_rows(unit: str, tmp_p
 
 def test_a_wide_header_takes_few_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 0
-    nearest = table_reader._nearest
+    nearest = table_cuts._nearest
 
     class Cells(list[tuple[int, int]]):
         def __getitem__(self, at: int) -> tuple[int, int]:  # pyright: ignore
@@ -64,7 +64,7 @@ def test_a_wide_header_takes_few_steps(tmp_path: Path, monkeypatch: pytest.Monke
     def counted(word: tuple[int, int], spans: list[tuple[int, int]]) -> int:
         return nearest(word, Cells(spans))
 
-    monkeypatch.setattr(table_reader, "_nearest", counted)
+    monkeypatch.setattr(table_cuts, "_nearest", counted)
     for words, numbers in ((2_000, 5_000), (90, 150)):
         block = f"Epoch{' loss word' * words}\n{'0.5 ' * numbers}\n"
         with pytest.raises(GengapError):
@@ -81,7 +81,7 @@ def test_the_nearest_cell_is_that_of_the_smallest_distance(data: st.DataObject) 
     end = start + data.draw(st.integers(1, 6))
     distances = [max(a - end, start - b, 0) for a, b in cells]
     expected = max(i for i, distance in enumerate(distances) if distance == min(distances))
-    assert table_reader._nearest((start, end), cells) == expected
+    assert table_cuts._nearest((start, end), cells) == expected
 
 
 def test_names_behind_values_are_searched_in_texts_of_bounded_length(

@@ -95,7 +95,10 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
     (r"最佳|最好|最良|最小|최고|최저|최적|beste[rs]?|meilleure?|mejor|melhor|лучш\w*", "best"),
     (r"平均|평균|mittlerer?|moyenne?|promedio|média|средн\w*", "average"),
     (_LOSS, "loss"),
-    (r"误差|誤差|오차|오류|fehler|erreur|ошибк\w*|خطای?|שגיאה|त्रुटि|virhe\w*|\bhiba\b|eroare|σφάλμα\w*", "error"),
+    (
+        r"误差|誤差|오차|오류|fehler|erreur|ошибк\w*|błąd|błęd\w*|خطای?|שגיאה|त्रुटि|virhe\w*|\bhiba\b|eroare|σφάλμα\w*",
+        "error",
+    ),
     (_ACCURACY, "accuracy"),
     (r"precisión|precisão", "precision"),
     (r"召回率|再現率|재현율", "recall"),

@@ -202,7 +202,8 @@ def _is_csv(head: str) -> bool:
         return False
     rows = [split_cells(line, first.delimiter) for line in lines[first.line + 1 :]]
     same = [len(row) == len(names) and any(map(_is_number, row)) for row in rows]
-    return 2 * sum(same) >= len(same) and any(map(NAMED.search, names))
+    least = len(same) / 2 if len(names) > 1 else len(same)  # names on a line each are no table
+    return sum(same) >= least and any(map(NAMED.search, names))
 
 
 def _is_number(cell: str) -> bool:

@@ -10,7 +10,7 @@ The grammar, line by line:
   a separator: blanks, `:`, `=`, `|`. A name that is none of a metric is left out.
 - **Place**: a number named epoch, step, iteration, round, fold or run says where values belong, on its own line and
   on the lines below, until the next one. A first number without a name counts too (`[20]`, `39:`). Names of folds
-  and runs may stand below their values.
+  and runs may stand below their values. A place may interrupt a phrase: `loss at epoch 3 is 0.5`.
 - **Split**: words such as train, val, dev, test, in a name (`val_loss`) or before it on the line (`Val: loss 0.5,
   acc 0.9`), behind the value (`0.5 (val), `), or as a heading above (`Validating`), until the next epoch, or for
   all epochs of a block below a block of another split. A line without a place or split below a bar of held-out
@@ -19,8 +19,11 @@ The grammar, line by line:
   word belongs to the column that it stands nearest to. See `table_reader`.
 - **Name in a field**: `"metric": "val_loss", "step": 3, "value": 0.5` names the value in a later field.
 - **Number in a name**: `acc(5) = 0.7`, `mAP(0.50, 11point) = 0.7`. A small first number is a part of the name.
-- **Names before a list**: `train acc, test acc | 0.5, 0.6` and `RMSE(T V) 0.5 0.6` name as many numbers in order.
-- **Bar**: of its states, the last one in an epoch counts.
+- **Names before a list**: `train acc, test acc | 0.5, 0.6`, `Train and Val loss: 0.5 and 0.6` and
+  `RMSE(T V) 0.5 0.6` name as many numbers in order.
+- **Names above**: a number alone on its line belongs to the name alone on the line above. Of several names from
+  `Epoch` on, each names a number in turn.
+- **Bar**: of its states, the last one in an epoch counts. A bar that names a split alone is a heading.
 - **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`),
   sentences with a line of a log in backticks, messages of checkpoints, values that end above the first epoch, and a
   single held-out value where another one is a curve.

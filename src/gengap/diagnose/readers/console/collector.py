@@ -18,6 +18,7 @@ from gengap.diagnose.readers.console.forms import (
     without_changes,
 )
 from gengap.diagnose.readers.console.line_values import MetricValue
+from gengap.diagnose.readers.console.names_above import LONGEST, NamesAbove
 from gengap.diagnose.readers.console.phrases import canonical_name
 from gengap.diagnose.readers.console.screen import Line, clean, screen_text, without_bars
 from gengap.diagnose.readers.console.table_reader import LABEL, RULE, TableValues
@@ -51,6 +52,8 @@ class Collector:
         self._no_headers: set[tuple[str, ...]] = set()
         self._lookup: dict[tuple[MetricValue, str | None, bool, bool], Column] = {}
         self._forms = Forms()
+        self._ends: set[str] = set()  # of lines with values
+        self._above = NamesAbove()
         self._heading: str | None = None  # the split of a heading on the line above
         self._lent = False  # whether the split of the heading above counts for one line more
         self._labelled = False  # whether lines below the present heading name their split themselves
@@ -68,6 +71,10 @@ class Collector:
         """Read complete lines that no other line is written over."""
         self.end()
         for line, form in self._forms.with_lines(text):
+            if len(line) <= LONGEST and (named := self._above.with_name(line)) is not line:
+                self.tables.headers.clear()
+                self._parse_line(Line(named))
+                continue
             found = form.pattern.fullmatch(line) if form and not self.tables.headers else None
             if form is None or found is None:
                 self._parse_line(Line(line))
@@ -228,7 +235,9 @@ class Collector:
     def _is_cut_off(self, parts: list[str], template: Template | None) -> bool:
         """Return whether a last line without an end says less than earlier lines of its form."""
         if template is None or not template.values:
-            return len(parts) > 1 and self.rows.points > 0 and bool(parse_template(tuple(parts[::2])).values)
+            ended = parts[-1] != "" and parts[-1] in self._ends
+            begun = len(parts) > 1 and not ended and self.rows.points > 0
+            return begun and bool(parse_template(tuple(parts[::2])).values)
         last = template.values[-1]
         if parts[-1] or max(last.number, last.average) < len(parts) // 2 - 1:
             return False
@@ -247,6 +256,8 @@ class Collector:
             self._templates.clear()
             self._no_headers.clear()
         template = self._templates[texts] = parse_template(texts)
+        if template.values:
+            self._ends.add(texts[-1])
         self.signs.prose = self.signs.prose or template.prose
         if (
             not template.values

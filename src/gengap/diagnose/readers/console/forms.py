@@ -141,12 +141,16 @@ def without_changes(template: Template, numbers: Sequence[str]) -> Template:
 
 
 def is_change(text: str, behind: str) -> bool:
-    """Return whether a number behind a value has a sign that the value lacks, or is 0 and the value is not."""
-    return (behind[0] in "+-" and text[0] not in "+-") or (n.value(behind) == 0 != n.value(text))
+    """Return whether a number behind a value has a sign or a unit that the value lacks, or is 0 and it is not.
+
+    In `loss 0.5 (80%)` the accuracy stands behind the loss. In `correct: 80 (80%)` it is the value's percentage.
+    """
+    percent = "%" in behind and "." in text and "%" not in text
+    return percent or (behind[0] in "+-" and text[0] not in "+-") or (n.value(behind) == 0 != n.value(text))
 
 
 def average_of(text: str, behind: str) -> float | None:
-    """Return the number in parentheses behind a value, if it may be its average or its percentage."""
+    """Return the number in parentheses behind a value, if it may be its average, or the percentage of a count."""
     if not ("." in behind or "%" in behind):
         return None
     number = n.value(behind)

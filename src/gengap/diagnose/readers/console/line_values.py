@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from gengap.diagnose.metric_names import SPLITS, direction, parse
 from gengap.diagnose.readers.console.phrases import (
+    AND,
     PRONOUN,
+    UNNAMED,
     Phrase,
     canonical_name,
     counter,
@@ -26,9 +28,6 @@ from gengap.diagnose.readers.console.phrases import (
     words,
 )
 
-AT_STEP = re.compile(  # loss (for one batch) at step
-    r"(?:\s+\([a-z ]+\))?\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|iteration|iter|update)s?$", re.I
-)
 METRIC_OF = re.compile(r"\bevaluation metrics?\b", re.IGNORECASE)  # says nothing of the split
 LONGEST_NAME = 60
 AVERAGE = re.compile(r"\s*\(\s*")
@@ -37,16 +36,18 @@ COUNTS = re.compile(
 )
 COMPARED = re.compile(r"(?:[<>]=|<)\s*$")  # val_loss < 0.5 is a condition
 ON_SPLIT_BEHIND = re.compile(r"\s+([A-Za-z][\w .-]*?)\s+(?:\w+\s+)?on\s+(?:the\s+|an?\s+)?([A-Za-z-]+)\b")
-REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
+REVERSED = re.compile(r"\s+\(?([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
 COLON = re.compile(r"\s*(?:(?:batches|samples|images|examples|rows|sequences)\s*)?:\s*")  # loss of 9 batches: 0.5
 INDEX = re.compile(r"#\s*$")
+BAR_BEFORE = re.compile(r"\|\s*$")
+SPLITS_BEHIND = re.compile(rf"\W*(\w+)\s*(?:[,|]|{AND})\s*(\w+)\s*[)\]]?\s*(?:$|[,;|)])")  # 0.5/0.6 (train/val)
 TAG = re.compile(r"\s*\[[A-Za-z_]\w*\]")
 BEST_BEFORE = re.compile(
     r"\W*best\W+(?:metric|result|score|performance)s?\W*", re.I
 )  # behind it, values come again
 METRIC_PAIR = re.compile(r"(\w+)\s*/\s*(\w+)")  # loss/acc: 0.5/0.8
-SIGN = re.compile(r"\s*[/,;|]?\s*")  # between the numbers of a list
-PAIR_SIGN = re.compile(r"\s*[/,|]?\s*")  # behind ";" another number begins
+SIGN = re.compile(rf"\s*(?:[,;|]|{AND})?\s*")  # between the numbers of a list
+PAIR_SIGN = re.compile(rf"\s*(?:[,|]|{AND})?\s*")  # behind ";" another number begins
 SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
 
 
@@ -119,7 +120,7 @@ class _LineReader:
             self.found.append(MetricValue(i, name, canonical_name(split, self._metric), True, f"{name} behind"))
         elif (name := name_of_step(self._texts, self._phrases, i - 1)) is not None:
             self._take_behind_step(i, name)
-        elif phrase.name in ("", "/") or self._has_name_behind(i - 1):
+        elif phrase.name in UNNAMED or self._has_name_behind(i - 1):
             self._take_unnamed(i)
         elif "," in phrase.separator and (behind := _reversed_on_split(self._texts, i)):
             self.found.append(behind)
@@ -145,7 +146,8 @@ class _LineReader:
         )
         ranged = self._texts[i + 1].startswith("..") and self._texts[i + 1][2:3].isdigit()  # 0.00..155.00
         epoch = counter(phrase.name) or is_epoch_of_metric(self._phrases, i)
-        return bool(index or ranged or epoch or COUNTS.match(self._texts[i + 1]))
+        in_bar = BAR_BEFORE.search(self._texts[i]) and self._texts[i + 1].startswith(" [")
+        return bool(index or ranged or epoch or in_bar or COUNTS.match(self._texts[i + 1]))
 
     def _meant(self, i: int) -> str | None:
         """Return the split and metric that "it" stands for: `Train loss was 0.5; on held-out data it was 0.6`."""
@@ -226,12 +228,22 @@ class _LineReader:
         """Return a name with the split behind its number or before other words; the name in English; its splits."""
         plain = in_plain_english(name)
         own = splits_in_order(plain)
+        if not own and (both := self._splits_of_pair(i)):
+            name = f"{'/'.join(both)} {name}"
+            return name, in_plain_english(name), both
         if not own and (behind := self._behind[i]):
             return f"{behind} {name}", plain, [behind]
         if not own and (before := _split_before(self._phrases[i].name, name)):  # Test Instance Accuracy
             name = f"{before} {name}"
             return name, in_plain_english(name), [before]
         return name, plain, own
+
+    def _splits_of_pair(self, i: int) -> list[str]:
+        """Return the two splits that stand behind a pair of numbers, or behind a number such as 0.5/0.6."""
+        two = i + 2 < len(self._texts) and PAIR_SIGN.fullmatch(self._texts[i + 1])
+        found = SPLITS_BEHIND.match(self._texts[i + 2 if two else i + 1])
+        splits = [SPLITS.get(word.lower(), "") for word in found.groups()] if found else []
+        return splits if all(splits) and len(set(splits)) == 2 else []
 
     def _take_pair(self, i: int, name: str, plain: str, own: Sequence[str]) -> None:
         """Take a number with a name of two splits: it may be two values, or the first of them."""
@@ -269,7 +281,7 @@ def with_lists(texts: Sequence[str], phrases: Sequence[Phrase], values: list[Met
 
 def _start_of_list(texts: Sequence[str], phrases: Sequence[Phrase]) -> int:
     """Return the first number of the list at a line's end; -1 if there is none."""
-    first = max((i for i, phrase in enumerate(phrases) if phrase.name not in ("", "/")), default=-1)
+    first = max((i for i, phrase in enumerate(phrases) if phrase.name not in UNNAMED), default=-1)
     return first if 0 <= first < len(phrases) - 1 and all(map(SIGN.fullmatch, texts[first + 1 : -1])) else -1
 
 
@@ -318,7 +330,7 @@ def name_of_step(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> str
         return None
     if not (COLON.fullmatch(texts[i + 1]) or is_epoch_of_metric(phrases, i)):
         return None
-    name = metric_name(AT_STEP.sub("", phrases[i].name))
+    name = metric_name(phrases[i].name)
     return name if name and is_metric(without_splits(in_plain_english(name))) else None
 
 

@@ -43,7 +43,21 @@ MODIFIERS |= {
 }
 MODIFIERS |= {"pixel"}
 EVALUATION = ("saving dict", "eval begin", "cur metric", "copypaste: task")  # of frameworks, without the word
-BETWEEN = {"on", "in", "for", "of", "на", "по", "sur", "en", "de", "su", "auf", "bei"}  # a metric and its split
+BETWEEN = {
+    "on",
+    "in",
+    "for",
+    "of",
+    "на",
+    "по",
+    "sur",
+    "en",
+    "de",
+    "su",
+    "di",
+    "auf",
+    "bei",
+}  # a metric and its split
 LEARNING_RATE = ("learning", "rate")
 OVER_EPOCH = re.compile(r"\s+(?:over|per)\s+(?:the\s+|each\s+)?epoch$", re.IGNORECASE)  # acc over epoch
 PREPOSITIONS = {"with", "and", "or", "the", "than", "by"}  # name nothing
@@ -57,7 +71,9 @@ SEPARATORS = " \t\r\f\v\xa0:=|>~≈,[({<#\"'-"
 VERB = re.compile(r"(?:^|\W)(is|was|are|of|at|equals|to)$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
 _SPLIT = r"(?:train|val|test|dev|eval)"
-SPLIT_PAIR = re.compile(rf"(?i)\b({_SPLIT}[a-z]*)\s+/\s+(?={_SPLIT})")  # Train / Test accuracy
+AND = r"(?:/|&|and|vs\.?)"  # between two splits, and between their values
+SPLIT_PAIR = re.compile(rf"(?i)\b({_SPLIT}[a-z]*)\s+{AND}\s+(?={_SPLIT})")  # Train / Test accuracy
+UNNAMED = {"", "/", "&", "and", "vs", "vs."}
 METRIC_PAIR = re.compile(r"(?<![\w/])(\w+)\s+/\s+(\w+)")  # loss / acc
 LETTER_PAIR = re.compile(r"\(T([ /,|])V\)")  # RMSE(T V)
 TAG = re.compile(r"[\"']?\s*/?>\s*(?=<)|<(?=\w+\s+\w+=)")  # <train loss="0.5"/><validation loss="0.6"/>
@@ -95,8 +111,8 @@ def cut(text: str) -> Phrase:
     if "<" in text:
         text = TAG.sub(" ; ", text)
     text = QUOTES.sub("", text)
+    text = SPLIT_PAIR.sub(r"\1/", text)
     if "/" in text:
-        text = SPLIT_PAIR.sub(r"\1/", text)
         text = METRIC_PAIR.sub(_joined, text)
     if "(T" in text:
         text = LETTER_PAIR.sub("(train/val)", text)

@@ -58,6 +58,10 @@ REMARK = re.compile(  # accuracy (avg over 10000) = 97%, loss (on the val set): 
     r"(\w+)\s*\((?:(?:avg|average|averaged|mean)\s+)?(?:over|of|on|from|across|for)\s+([^()]{1,40})\)"
     r"(?=\s*[:=]|\s+(?:at|after)\s)"
 )
+ON_ROWS = re.compile(  # Accuracy of the network on the 10000 test images: 54 %
+    r"(?:\s+of\s+(?:the|our|this)\s+(?:network|model|net|classifier))?\s+(?:on|over|for)\s+(?:the\s+|all\s+)?(?:\d+\s+)?"
+    r"(\w+)\s+(?:images|samples|examples|rows)(?=\s*[:=]|\s+(?:is|was|at|after)\b)"
+)
 ROWS = (("development", "dev"), ("unseen", "heldout"))
 _FIELD = r"""["']?\b(metric|key|name|tag|chart|series|metric_?name)["']?\s*[:=]\s*"""
 _OTHERS = r"""(?:"\w+"\s*:\s*(?:"[^"\n]{0,60}"|[-+\d.eE]+)\s*,\s*){0,6}"""
@@ -140,9 +144,11 @@ def clean(line: str) -> str:
         line = with_names_before_values(line)
     if "(" in line:
         line = ARGUMENTS.sub(_without_arguments, without_remarks(line))
+    if " on " in line or " over " in line:
+        line = ON_ROWS.sub(_on_split, line)
     line = BATCH.sub(r"\1batch ", line)
-    if line.endswith("\\\\") and "&" in line:  # a row of a table in LaTeX
-        line = line.removesuffix("\\\\").replace("&", "|")
+    if "&" in line and "\\\\" in line:  # a row of a table in LaTeX
+        line = line.partition("\\\\")[0].replace("&", "|")
     if "\\" in line:
         line = MARKDOWN.sub(r"\1", line)
     if "#011" in line:  # a tab, as syslog writes it
@@ -230,6 +236,10 @@ def _name_before_value(found: re.Match[str]) -> str:
         if not is_metric(name) or any(map(is_metric, keys)):
             return found[0]
     return f"{others} {name}:"
+
+
+def _on_split(found: re.Match[str]) -> str:
+    return f" on {found[1]}" if found[1].lower() in SPLITS else found[0]
 
 
 def _is_named(text: str) -> bool:

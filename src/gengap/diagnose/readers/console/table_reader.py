@@ -7,11 +7,8 @@ are its rows. Rules of dashes and lines of other text may stand between them.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from operator import itemgetter
 
 from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.column_store import Column, ColumnStore
@@ -25,6 +22,7 @@ from gengap.diagnose.readers.console.phrases import (
     split_of,
     splits_in_order,
 )
+from gengap.diagnose.readers.console.table_cuts import WORD_OR_CELL, Groups, Spans, near_columns
 from gengap.diagnose.readers.console.training_signs import TrainingSigns
 
 RULE = re.compile(r"[\s|+:=─━═╌┄_-]+")
@@ -48,11 +46,6 @@ YOLOV5 = (  # results.txt of YOLOv5 before 4.0, which has no header
     *("metrics/precision", "metrics/recall", "metrics/mAP_0.5", "metrics/mAP_0.5:0.95"),
     *("val/box_loss", "val/obj_loss", "val/cls_loss"),
 )
-LEAST_NEAR = 5
-MOST_WORDS = 200  # of a header, and cells of a row
-WORD_OR_CELL = re.compile(r"\S+")
-PREFIX = re.compile(r"[A-Z]+:?$")  # NOTE:
-NO_NAMES = re.compile(r"[|\t,;=\"']|\.(?:\s|$)")
 EMPTY = NONE - {"nan"}
 AXES = ("epoch", "step", "count")
 
@@ -124,7 +117,7 @@ class TableReader:
             groups = [found.span() for found in re.finditer(r"[-=_]{2,}", line)]
             ruled = [h for h in self._last_candidates if h.cut is _by_blanks and len(h.names) == len(groups)]
             if ruled:
-                self.headers = [Header(ruled[0].names, _Spans(groups))]
+                self.headers = [Header(ruled[0].names, Spans(groups))]
             return True
         possible = _candidates(line)
         found = [
@@ -168,11 +161,10 @@ def _candidates(line: str) -> list[Header]:
     plain = line.strip().removeprefix("#").strip() if not line.lstrip().startswith("#\t") else line
     found: list[Header] = []
     if plain.count("|") >= 1:
-        found.append(Header(_by_pipes(plain), _by_pipes))
-    if "\t" in plain:
-        found.append(Header(_by_tabs(plain), _by_tabs))
-    if "," in plain:
-        found.append(Header(_by_commas(plain), _by_commas))
+        divided = Header(_by_pipes(plain), _by_pipes)
+        groups = [Groups(plain)] if any(" " in name for name in divided.names) else []
+        found += [*(Header(cut(plain), cut) for cut in groups), divided]
+    found += [Header(cut(plain), cut) for sign, cut in (("\t", _by_tabs), (",", _by_commas)) if sign in plain]
     if "|" not in plain:
         at = [found.span() for found in WORD_OR_CELL.finditer(plain)]
         found += [Header(_by_gaps(plain), _by_blanks), Header(_by_blanks(plain), _by_blanks, words_at=at)]
@@ -205,20 +197,6 @@ def _counts_epochs(header: Header) -> bool:
     """Return whether columns apart from each other begin with the epoch; the metrics' names may be unknown."""
     apart = header.cut is _by_gaps and len(header.names) > 2 and all(map(WORD.fullmatch, header.names))
     return apart and role(header.names[0]) == "epoch"
-
-
-class _Spans:
-    """Cuts a line into the columns that a rule of dashes shows; a column may be empty."""
-
-    def __init__(self, spans: list[tuple[int, int]]) -> None:
-        self.spans = spans
-
-    def __call__(self, line: str) -> list[str]:
-        cells = [""] * len(self.spans)
-        for found in WORD_OR_CELL.finditer(line):
-            at = _nearest(found.span(), self.spans)
-            cells[at] = f"{cells[at]} {found[0]}".strip()
-        return cells
 
 
 def _row(header: Header, line: str) -> list[str] | None:
@@ -267,51 +245,6 @@ def role(name: str) -> str | None:
 def is_label(cell: str) -> bool:
     """Return whether a cell names something that is no split, such as a class."""
     return LABEL.match(cell) is not None and cell.lower() not in OVERALL and split_of(cell) is None
-
-
-class NearColumns:
-    """Cuts rows at blanks, and finds the columns' names when it sees the first row.
-
-    Attributes:
-        names: The names; empty before the first row.
-    """
-
-    def __init__(self, line: str) -> None:
-        self.names: list[str] = []
-        self._words = list(WORD_OR_CELL.finditer(line))
-
-    def __call__(self, line: str) -> list[str]:
-        """Return the cells of a row; none if a cell has no word of the header."""
-        cells = list(islice(WORD_OR_CELL.finditer(line), MOST_WORDS + 1))
-        if len(cells) > MOST_WORDS:
-            return []
-        if not self.names and cells:
-            spans = [cell.span() for cell in cells]
-            places = [_nearest(word.span(), spans) for word in self._words]
-            if sorted(set(places)) != list(range(len(cells))) or places != sorted(places):
-                return []
-            for cell in range(len(cells)):
-                words = [word[0] for word, place in zip(self._words, places, strict=True) if place == cell]
-                self.names.append(" ".join(words).removesuffix(":"))
-        return [cell[0] for cell in cells]
-
-
-def near_columns(line: str) -> NearColumns | None:
-    """Return the columns of a line that may be such a header: its first word counts epochs, another is a metric."""
-    words = line.split()
-    if not LEAST_NEAR <= len(words) <= MOST_WORDS or NO_NAMES.search(line) or any(map(NUMBER.fullmatch, words)):
-        return None
-    first = words[1] if PREFIX.match(words[0]) else words[0]
-    known = counter(first) in ("epoch", "step") and any(map(is_metric, words))
-    return NearColumns(line) if known else None
-
-
-def _nearest(word: tuple[int, int], spans: Sequence[tuple[int, int]]) -> int:
-    """Return the span nearest to a word, of equally near ones the later: numbers are aligned to the right."""
-    behind = bisect_right(spans, word[1], key=itemgetter(0))  # the first span that begins behind the word
-    if behind in (0, len(spans)):
-        return max(behind - 1, 0)
-    return behind if spans[behind][0] - word[1] <= max(word[0] - spans[behind - 1][1], 0) else behind - 1
 
 
 class TableValues:

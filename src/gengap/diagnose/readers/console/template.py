@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gengap.diagnose.metric_names import SPLITS, direction, parse
+from gengap.diagnose.readers.console.inner_places import inner_place
 from gengap.diagnose.readers.console.line_values import (
-    AT_STEP,
+    BAR_BEFORE,
     SENTENCE,
     MetricValue,
     name_of_step,
@@ -30,7 +31,7 @@ from gengap.diagnose.readers.console.training_signs import Label, label_of
 
 SKIPPED = re.compile(
     r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|earlystopping counter"
-    r"|restoring model|not improve|\breached\b|\bimproved by\b|was not in top"
+    r"|restoring model|not improve|\breached #|\bimproved by\b|was not in top"
     r"|^(?:(?!epoch|step|iter|loss|train\b).)*\bbest (?:model|checkpoint|weights)\b.*\bfrom (?:epoch|step|iter)"
     r"|(?:^|[^\w\s])\s*#\s+(?:tests?\s+)?(?:passed|failed)\b|\.py::|^\W*(?:passed|failed)\b",  # of tests
     re.I,
@@ -56,7 +57,6 @@ QUOTED = re.compile(r"`[^`]+`")
 VALUE_WITH_NAME = re.compile(r"[A-Za-z].*#")
 LEAST_WORDS = 3  # outside of backticks that make a line a sentence, names of losses and splits aside
 MARKDOWN_HEADING = re.compile(r"\s*(?:##|\|)\s+\w")  # three or more signs were taken for a bar
-BAR_BEFORE = re.compile(r"\|\s*$")
 
 
 class Place(NamedTuple):
@@ -95,7 +95,37 @@ class Template:
 
 
 def parse_template(texts: Sequence[str]) -> Template:
-    """Return what the numbers between `texts` mean."""
+    """Return what the numbers between `texts` mean. A place in the midst of a phrase is read before the rest."""
+    if (inner := inner_place(texts)) is not None:
+        rest = parse_template(inner.texts)
+        if rest.values:
+            return _with_place(rest, Place(inner.kind, inner.number, ""))
+    return _parse(texts)
+
+
+def _with_place(rest: Template, place: Place) -> Template:
+    """Return what a line means whose other numbers mean `rest`."""
+
+    def moved(number: int) -> int:
+        return number + (number >= place.number)
+
+    values = [
+        named._replace(number=moved(named.number), average=moved(named.average) if named.average else 0)
+        for named in rest.values
+    ]
+    others = [each._replace(number=moved(each.number)) for each in rest.places]
+    known = any(each.kind == place.kind for each in others)
+    return replace(
+        rest,
+        places=(*others, *([] if known else [place])),
+        values=tuple(values),
+        best=moved(rest.best) if rest.best >= 0 else -1,
+        label=rest.label and rest.label._replace(number=moved(rest.label.number)),
+        late=rest.late or (not known and place.number > values[0].number),
+    )
+
+
+def _parse(texts: Sequence[str]) -> Template:
     line = "#".join(texts)
     if SKIPPED.search(line):
         return Template()
@@ -165,7 +195,7 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
         elif kind is not None:
             found.append(Place(kind, i, phrase.name))
         elif not found and name_of_step(texts, phrases, i) is not None:
-            found.append(Place(_kind_of_step(phrases, i), i, ""))
+            found.append(Place("epoch" if is_epoch_of_metric(phrases, i) else "count", i, ""))
         elif not phrase.name and not phrase.context and {place.kind for place in found} <= {"batch", "run"}:
             starts = all(not earlier.name and not earlier.context for earlier in phrases[:i])
             if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s|\([a-z]\)", texts[i + 1]):
@@ -180,13 +210,6 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
         if (phrase.name in ("", "第") or glued) and _ends_in_epoch(texts, i):
             found.append(Place("epoch", i, ""))
     return found
-
-
-def _kind_of_step(phrases: Sequence[Phrase], i: int) -> str:
-    """Return what a number between a metric and its value is: `loss over epoch 1: 0.5`, `loss at step 10: 0.5`."""
-    if is_epoch_of_metric(phrases, i):
-        return "epoch"
-    return "step" if AT_STEP.search(phrases[i].name) else "count"
 
 
 def _is_epoch_of_split(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
