@@ -1,6 +1,7 @@
 """Measure `gengap check`: its verdicts against the truth on fresh rows, its intervals, and its cost.
 
-    python -m benchmarks.checking [--role ROLE] [--first N] [--seed N] [--truths FILE] [--json FILE] [--docs FILE]
+    python -m benchmarks.checking [--role ROLE] [--first N] [--seed N ...]
+        [--truths FILE] [--json FILE] [--docs FILE]
 
 `--first 10` takes a few minutes, all cases about an hour on two cores. Exit status: 0 done, 2 wrong usage.
 """
@@ -27,12 +28,12 @@ ROLES = ("chose", "reported")
 def main() -> int:
     options = _options()
     truths, outcomes = Truths(options.truths), _kept(options.json)
-    done = {(each.role, each.name, each.default_forest) for each in outcomes}
+    done = {(each.name, each.seed) for each in outcomes}
     for role in [options.role] if options.role else ROLES:
-        chosen = list(cases(role, options.passes, options.seed))
+        chosen = [case for seed in options.seed for case in cases(role, options.passes, seed)]
         order = np.random.default_rng(0).permutation(len(chosen))  # so that the first ones are of all kinds
         for at, case in enumerate(chosen[each] for each in order[: options.first]):
-            if (role, case.name, case.default_forest) in done:
+            if (case.name, case.seed) in done:
                 continue
             outcome = run(case, truths.of(case))
             outcomes.append(outcome)
@@ -70,7 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--role", choices=ROLES, help="only the processes of this role")
     parser.add_argument("--first", type=int, help="use only the first N cases of each role, of all kinds")
     parser.add_argument("--passes", type=int, default=1, help="how often every estimator and level is drawn")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the tasks and their rows")
+    parser.add_argument("--seed", type=int, nargs="+", default=[0], help="seeds of the tasks and their rows")
     parser.add_argument("--truths", type=Path, help="keep the measured truths in this JSON file")
     parser.add_argument("--json", type=Path, help="keep the raw outcomes in this file; the same command continues")
     parser.add_argument("--docs", type=Path, help="write the documentation's page here")

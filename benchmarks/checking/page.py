@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import binomtest
 
 from benchmarks.checking.scores import Outcome, counted, shares, without_signal
 
@@ -35,6 +36,7 @@ Made by `python -m benchmarks.checking --docs FILE` from one run. Don't edit it.
   are issues, the first one counts.
 - The interval is that of the advised gain, for the setting that the advice names. The population's gain is measured
   with training sets of as many rows as a fold trains on (which is what the interval is for), and with all rows.
+- Intervals of shares are 95% intervals (Wilson).
 - The cost is the CPU time of `gengap.check` divided by that of one 5-fold `cross_val_score`, one after the other in
   one process: its median, and that of cases whose `cross_val_score` takes 0.5 s or more.
 
@@ -69,6 +71,12 @@ def _share(right: int, count: int) -> str:
     return f"{right / count:.1%} ({right} of {count})" if count else "-"
 
 
+def _with_interval(right: int, count: int) -> str:
+    """Return a share with its 95% interval (Wilson 1927)."""
+    low, high = binomtest(right, count).proportion_ci(method="wilson") if count else (0.0, 1.0)
+    return f"{_share(right, count)} [{low:.0%}, {high:.0%}]"
+
+
 def _roles(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     return {role: [each for each in outcomes if each.role == role] for role in ("chose", "reported")}
 
@@ -85,10 +93,9 @@ def _verdicts(outcomes: Sequence[Outcome]) -> str:
         if not clear:
             continue
         found = shares(clear)
-        cells = " | ".join(_share(*found[truth]) for truth in ("overfit", "underfit", "fine"))
-        lines.append(
-            f"| {role} | gengap check | {_share(sum(each.right for each in clear), len(clear))} | {cells} |"
-        )
+        cells = " | ".join(_with_interval(*found[truth]) for truth in ("overfit", "underfit", "fine"))
+        whole = _with_interval(sum(each.right for each in clear), len(clear))
+        lines.append(f"| {role} | gengap check | {whole} | {cells} |")
         lines.append(_of_rule(role, "training score - validation score > 0.1", [(e.naive, e) for e in clear]))
         by_skore = [(e.skore, e) for e in clear if e.skore is not None]
         if by_skore:
@@ -138,7 +145,7 @@ def _numbers(outcomes: Sequence[Outcome]) -> str:
         shown = []
         for gains in ([e.fold_gain_percent for e in mine], [e.true_gain_percent for e in mine]):
             pairs = [(e, gain) for e, gain in zip(mine, gains, strict=True) if gain is not None]
-            shown.append(_share(sum(bool(e.covers(gain)) for e, gain in pairs), len(pairs)))
+            shown.append(_with_interval(sum(bool(e.covers(gain)) for e, gain in pairs), len(pairs)))
         costs = [each.cost for each in mine]
         if costs:
             cells = f"{sum(e.gain_percent is not None for e in mine)} | {' | '.join(shown)}"

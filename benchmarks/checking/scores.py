@@ -27,6 +27,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     role: str
+    seed: int
     process: str
     family: str
     rows: int
@@ -91,6 +92,7 @@ def run(case: Case, truth: Truth) -> Outcome:
     return Outcome(
         name=case.name,
         role=case.process.role,
+        seed=case.seed,
         process=case.process.name,
         family=case.family.name,
         rows=case.rows,

@@ -11,7 +11,7 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, LeaveOneOut, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
 
-from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
+from gengap.check.gains import Gain, LossUnits, best_gain, gain
 from gengap.check.inputs import Inputs, read_inputs
 from gengap.check.losses import choose_loss
 from gengap.check.setting_losses import Evaluator, Setting
@@ -199,18 +199,30 @@ def test_the_luck_of_the_best_of_many_equal_settings_is_removed() -> None:
     assert abs(np.mean(means)) < 0.01 < np.mean(naive)
 
 
-def test_the_choice_of_a_fold_ignores_its_own_rows() -> None:
-    low, high = np.zeros(10), np.ones(10)
-    low[0], low[5] = 100.0, 100.0  # only fold 0 sees that it is bad
-    chosen = chosen_losses([high, low], units(10))
-    assert chosen[0] == 100.0 and chosen[1] == 1.0
+def test_nearly_equal_settings_keep_their_gain_though_folds_disagree_which_is_better() -> None:
+    base = np.ones(200)
+    rows = np.random.default_rng(0).normal(0, 0.05, size=200)
+    for count in (4, 10):  # each fold is better with the setting that the other folds do not choose
+        in_even = (np.arange(200) % count) % 2 == 0
+        settings = [base + rows - 0.1 * in_even, base + rows - 0.1 * ~in_even]
+        assert best_gain(settings, base, units(200, count))[1].mean == pytest.approx(0.05, abs=0.015)
+
+
+def test_rows_of_one_group_are_drawn_together() -> None:
+    group = np.arange(400) // 10
+    losses = np.random.default_rng(0).normal(size=40)[group][None]
+    grouped = LossUnits.of(inputs_of(400, 5, groups=group), by_row=True).drawn_means(losses).std()
+    assert grouped == pytest.approx(losses.std() / 40**0.5, rel=0.2)
+    assert units(400).drawn_means(losses).std() == pytest.approx(losses.std() / 20, rel=0.2)
 
 
 def test_a_setting_that_was_given_up_is_never_chosen() -> None:
     given_up = np.where(np.arange(10) % 5 < 2, 0.0, np.nan)
     weights = np.where(np.arange(10) % 2, 2.0, 0.0)
     for each in (units(10), replace(units(10), weights=weights)):
-        assert np.array_equal(chosen_losses([np.ones(10), given_up], each), np.ones(10))
+        at, better = best_gain([given_up, np.full(10, 0.9)], np.ones(10), each)
+        assert at == 1 and better.mean == pytest.approx(0.1)
+        assert best_gain([given_up], np.ones(10), each)[1].mean == 0
 
 
 def test_a_gain_matters_by_degrees() -> None:

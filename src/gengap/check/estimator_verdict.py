@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from gengap.check.gains import Gain, LossUnits, gain
+from gengap.check.gains import Gain, LossUnits, best_gain, gain
 from gengap.check.more_rows import RowsCurve
 from gengap.check.ranking import ranking_test
 from gengap.check.references import ReferenceName
@@ -50,7 +50,8 @@ class Facts:
     def constant_gain(self) -> Gain | None:
         """How far the best setting is better than a constant; None if the constant was not measured."""
         constant = self.references.get("constant")
-        return None if constant is None else gain(self.walk.best_losses(), constant.losses, self.units)
+        settings = [each.losses for each in (self.walk.base, *self.walk.found)]
+        return None if constant is None else best_gain(settings, constant.losses, self.units)[1]
 
     @cached_property
     def learns(self) -> bool:
@@ -205,7 +206,7 @@ def _remarks(facts: Facts, name: VerdictName) -> Iterator[Finding]:
 def _other_kind(facts: Facts) -> Iterator[Finding]:
     """Yield the finding that a reference model is better than all settings by more than `min_effect`."""
     walk, units = facts.walk, facts.units
-    own, others = walk.leading_losses(), {k: each for k, each in facts.references.items() if k != "constant"}
+    own, others = walk.best().losses, {k: each for k, each in facts.references.items() if k != "constant"}
     found = {name: gain(each.losses, own, units) for name, each in others.items()}
     better = {name: each for name, each in found.items() if each.above(facts.min_effect) >= REFERENCE}
     if better:

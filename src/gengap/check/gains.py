@@ -3,14 +3,14 @@
 Gains are paired by row. A row has one loss, the mean of its losses if several folds validate it. So a mean gain
 varies about as that of as many independent rows (Bayle, Bayle, Janson & Mackey 2020, "Cross-validation confidence
 intervals for test error", NeurIPS 33). It varies more if trainings differ and, because training sets overlap,
-differ alike in all folds: see `gain`. The best of several settings is lucky: so the rows of the other folds choose
-the setting that a fold's rows judge.
+differ alike in all folds: see `gain`. The best of several settings is lucky: see `best_gain`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -23,6 +23,8 @@ from gengap.stats.unit_values import by_unit
 FULL = 5.0  # a gain of this many times the smallest one that matters counts in full; half of it at three times
 GRID = (np.arange(400) + 0.5) / 400  # quantiles for means over a distribution
 ROWS_SHARE = 0.5  # of Nadeau & Bengio's correction, if losses are by row
+DRAWS = 200  # random weightings of the rows, which show the luck of the best setting ...
+MOST_WEIGHTS = 1_000  # ... with as many different weights in each: more rows share them, which saves memory
 Triple = tuple[float, float, float]
 
 
@@ -105,6 +107,23 @@ class LossUnits:
         used = self.tested & ~np.isnan(losses)
         return float(np.average(losses[used], weights=None if self.weights is None else self.weights[used]))
 
+    def drawn_means(self, losses: np.ndarray) -> np.ndarray:
+        """Return the means (settings, DRAWS) of losses (settings, units) in units that are drawn anew.
+
+        A draw weights independent units at random: the Bayesian bootstrap (Rubin 1981).
+        """
+        code, draws = self._draws
+        weights = np.where(self.tested, 1.0 if self.weights is None else self.weights, 0.0)
+        sums = [np.bincount(code, weights * np.where(self.tested, each, 0.0)) @ draws for each in losses]
+        return np.stack(sums) / (np.bincount(code, weights) @ draws)
+
+    @cached_property
+    def _draws(self) -> tuple[np.ndarray, np.ndarray]:
+        """The number of each unit's weight, of shape (units,), and these weights in each draw, (weights, DRAWS)."""
+        random, count = np.random.default_rng(0), len(self.fold)
+        code = random.permutation(count) % MOST_WEIGHTS if self.sampling is None else self.sampling.codes
+        return code, random.exponential(size=(code.max() + 1, DRAWS))
+
 
 def sampling_units(inputs: Inputs) -> Units | None:
     """Return the groups or the blocks of time of the rows; None if rows are independent."""
@@ -114,31 +133,6 @@ def sampling_units(inputs: Inputs) -> Units | None:
         y = np.eye(inputs.class_count)[inputs.labels] if inputs.by_class else inputs.labels
         return time_units(np.arange(inputs.rows), y, "time")  # rows are in the order of time
     return None
-
-
-def choices(candidates: Sequence[np.ndarray], units: LossUnits) -> list[int]:
-    """Return, for each fold, the candidate that the units of the other folds choose.
-
-    Args:
-        candidates: Losses of shape (units,) of each candidate. The first one has losses on all folds;
-            others that lack some are not chosen.
-        units: What the losses are means of.
-    """
-    tested = units.tested
-    weights = np.ones(len(tested)) if units.weights is None else units.weights
-    losses = np.stack(candidates)
-    given_up = np.isnan(losses[:, tested]).any(axis=1)
-    others = [tested & (units.fold != each) for each in range(units.folds)]
-    return [int(np.argmin(np.where(given_up, np.inf, losses[:, rows] @ weights[rows]))) for rows in others]
-
-
-def chosen_losses(candidates: Sequence[np.ndarray], units: LossUnits) -> np.ndarray:
-    """Return the losses (units,), in each fold's units those of the candidate that the others choose."""
-    found = np.full_like(candidates[0], np.nan)
-    for each, at in enumerate(choices(candidates, units)):
-        inside = units.fold == each
-        found[inside] = candidates[at][inside]
-    return found
 
 
 def gain(losses: np.ndarray, reference: np.ndarray, units: LossUnits) -> Gain:
@@ -179,11 +173,26 @@ def _of_mean(values: np.ndarray) -> float:
 
 
 def best_gain(candidates: Sequence[np.ndarray], reference: np.ndarray, units: LossUnits) -> tuple[int, Gain]:
-    """Return the best candidate and the gain of choosing it, without the luck of the choice.
+    """Return the best candidate and its gain, without the luck of the choice.
+
+    The luck is the optimism of Efron (1983, "Estimating the error rate of a prediction rule", JASA 78): in rows
+    that are drawn anew, the best setting looks better than it is in all rows. If each fold used the choice of the
+    others instead, settings that are nearly equal would change places from fold to fold, which adds noise and a
+    loss. The error is that of a mixture of the settings, by how often each one is the best in the draws.
 
     The reference is among the choices, so a choice without a better candidate gains nothing. Candidates that were
-    given up after a few folds are the best ones only if all were.
+    given up after a few folds are the best ones only if all were, and then gain nothing.
     """
-    means = [(not np.isnan(each[units.tested]).any(), gain(each, reference, units).mean) for each in candidates]
-    nested = chosen_losses([reference, *candidates], units)
-    return max(range(len(means)), key=lambda at: means[at]), gain(nested, reference, units)
+    gains = [gain(each, reference, units) for each in candidates]
+    whole = [not np.isnan(each[units.tested]).any() for each in candidates]
+    at = max(range(len(gains)), key=lambda at: (whole[at], gains[at].mean))
+    losses = np.stack([reference, *(each for each, full in zip(candidates, whole, strict=True) if full)])
+    means = np.array([units.mean(each) for each in losses])
+    if not means[0] > 0:
+        return at, gains[at]
+    drawn = units.drawn_means(losses)
+    chosen = drawn.argmin(axis=0)
+    luck = float(np.mean(means[chosen] / means[0] - drawn.min(axis=0) / drawn[0]))
+    mixed = gain(np.bincount(chosen, minlength=len(losses)) / DRAWS @ losses, reference, units)
+    best = max(gains[at].mean, 0.0) if whole[at] else 0.0
+    return at, Gain(best - luck, mixed.error, mixed.freedom)

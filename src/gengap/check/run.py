@@ -102,7 +102,7 @@ def _check_named(walk: Walk) -> None:
 
 def _compare_kinds(walk: Walk, references: dict[ReferenceName, Evaluation]) -> None:
     """Add other kinds of models; the first folds show whether one is better than all settings."""
-    own = walk.leading_losses()
+    own = walk.best().losses
 
     def give_up(each: Evaluation) -> bool:
         better = gain(each.losses, own, walk.units).above(walk.min_effect)

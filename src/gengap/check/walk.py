@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gengap.check.complexity import Ladder, chosen_ladders, ladders
-from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
+from gengap.check.gains import Gain, LossUnits, best_gain, gain
 from gengap.check.setting_losses import Evaluation, Evaluator, Setting
 
 STRIDES = (0, 2, 5, 9, 14, 19)  # positions on a long ladder ...
@@ -121,14 +121,10 @@ class Walk:
         at, found = best_gain([each.losses for each in mine], self.base.losses, self.units)
         return SideResult(mine[at], found, len(mine), found.matters(self.min_effect))
 
-    def best_losses(self) -> np.ndarray:
-        """Return the losses (units,) of the best of all settings, which the other folds choose."""
-        return chosen_losses([self.base.losses, *(each.losses for each in self.found)], self.units)
-
-    def leading_losses(self) -> np.ndarray:
-        """Return the losses (units,) of the best setting, or of the given estimator if the choice does worse."""
-        chosen, base = self.best_losses(), self.base.losses
-        return chosen if self.units.mean(chosen) < self.units.mean(base) else base
+    def best(self) -> Evaluation:
+        """Return the setting with the lowest loss, the given estimator included; one on a few folds is left out."""
+        whole = [each for each in self.found if not np.isnan(each.losses[self.units.tested]).any()]
+        return min((self.base, *whole), key=self.loss)
 
     def probability(self, side: str) -> float:
         """Return how probable it is that a setting of this side is better by more than `min_effect`."""
