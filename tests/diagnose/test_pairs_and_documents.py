@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from diagnose.curves_expected import read_text
+from diagnose.curves_expected import TRAIN, VALIDATION, judged, read_text, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,3 +70,25 @@ def test_results_by_a_class_or_a_setting_are_no_curve(form: str, tmp_path: Path)
         read_text(tmp_path, lines)
     placed = "".join(f"epoch {i} {line}" for i, line in enumerate(lines.splitlines(keepends=True), 1))
     assert read_text(tmp_path, placed) == [float(f"0.5{i}") for i in range(1, 9)]
+
+
+def test_names_of_classes_beside_records_are_no_curve(tmp_path: Path) -> None:
+    losses = enumerate(zip(TRAIN, VALIDATION, strict=True))
+    history = [{"epoch": e, "train_loss": t, "val_loss": v} for e, (t, v) in losses]
+    document = {"classes": ["cat", "dog", "owl"], "best": 0.7, "history": history}
+    found = judged(write(tmp_path, "a.json", json.dumps(document)))
+    assert found.validation.values.tolist() == VALIDATION
+
+
+def test_shapes_are_no_curve(tmp_path: Path) -> None:
+    with pytest.raises(GengapError):
+        read_text(tmp_path, "{'X_test.shape': [2, 32, 32, 3], 'X_train.shape': [8, 32, 32, 3]}\n")
+
+
+@pytest.mark.parametrize("factor", [0.01, 100])
+def test_a_loss_of_another_size_is_that_of_another_run(factor: float, tmp_path: Path) -> None:
+    losses = [0.9, 0.5, 0.3, 0.2]
+    phases = [losses, [factor * loss for loss in losses]]
+    lines = [f"{{'eval_loss': {v:.6f}, 'epoch': {e}.0}}\n" for phase in phases for e, v in enumerate(phase, 1)]
+    logs = read(write(tmp_path, "a.log", "".join(lines)))
+    assert [len(log.history.series["validation", "loss"].values) for log in logs] == [4, 4]

@@ -131,3 +131,15 @@ def test_the_last_line_counts_if_it_ends_as_others_do(pairs: list[tuple[float, f
     states = [f"{10 * e:3}%|##  | {e}/{len(pairs)} [loss={t}, val_loss={v}]" for e, (t, v) in enumerate(pairs, 1)]
     states[-1] = states[-1].replace(states[-1][:4], "100%")
     assert read_curves("\r".join(states)).validation.values.tolist() == [v for _, v in pairs]
+
+
+@given(pairs=PAIRS)
+def test_parts_of_a_loss_in_parentheses_keep_its_name_for_the_split_behind(
+    pairs: list[tuple[float, float]],
+) -> None:
+    check("  epoch {e}/9  loss={t} (p=0.1 v=0.2)  val={v}  [best]", pairs)
+
+
+@given(pairs=PAIRS)
+def test_a_path_is_no_name_of_a_run(pairs: list[tuple[float, float]]) -> None:
+    check("Epoch {e}\nW external/data/run:83] Allocation of 61440 exceeds 10%\nloss: {t} - val_loss: {v}", pairs)

@@ -202,7 +202,8 @@ def find_records(mapping: Mapping[str, Any]) -> Records | None:
     splits = {name: split for name in lists if (split := split_word(name)).lower() in SPLITS}
     if splits:
         return [{"split": split, **record} for name, split in splits.items() for record in lists[name]]
-    columns = [value for value in mapping.values() if isinstance(value, (list, tuple)) and len(value) > 1]
+    listed = (value for value in mapping.values() if isinstance(value, (list, tuple)) and len(value) > 1)
+    columns = [value for value in listed if not all(isinstance(each, str) for each in value)]  # of names of classes
     if lists and len(columns) <= len(lists):
         return list(max(lists.values(), key=len))
     return None

@@ -27,7 +27,7 @@ from gengap.text.catalog import Message
 _mode = ContextVar("restart", default="auto")
 MIN_ROWS = 2  # of a phase; fewer are no training that starts again
 MIN_DIGITS = 2  # behind the point; values of fewer are near many others
-FAR = 10  # times smaller than all losses of a phase, another one is not of the same task
+FAR = 10  # times smaller or larger than all losses of a phase, another one is not of the same task
 LEAST_EPOCHS = 4  # fewer don't tell
 LEAST_DIFFERENT = 3  # losses between zeros; fewer may be zeros that were rounded
 
@@ -69,8 +69,8 @@ def divide(x: np.ndarray, curves: Sequence[PlacedCurve]) -> tuple[list[RunPart],
     Epochs start again where a curve comes back to the first epoch of its phase, to one before it, or to the first
     of epochs that are farther apart than those of its phase. If the curves go on from where they were, it is the
     same run, in phases: later epochs are counted on. If they start again from where the phase before started, or
-    with a loss that is `FAR` times smaller than all of that phase, these are several runs. A phase that only shows
-    values of the one before is left out.
+    with a loss that is `FAR` times smaller or larger than all of that phase, these are several runs. A phase that
+    only shows values of the one before is left out.
 
     Args:
         x: Epoch or step of each row (rows,); NaN where there is none.
@@ -183,7 +183,7 @@ def _is_new_run(curves: Sequence[PlacedCurve], start: int, middle: int, end: int
         old, new = old[np.isfinite(old)], new[np.isfinite(new)]
         if len(old) < MIN_ROWS or not len(new) or curve.key[0] == "test" or direction(curve.key[1]) is None:
             continue
-        if curve.key[1].endswith("loss") and 0 < FAR * new[0] < old.min():
+        if curve.key[1].endswith("loss") and (0 < FAR * new[0] < old.min() or new[0] > FAR * old.max() > 0):
             return True  # the curves of another task
         weight = 2.0 if curve.key[1] == "loss" else 1.0
         improved = bool(old[-1] > old[0]) == direction(curve.key[1])

@@ -214,8 +214,8 @@ class _LineReader:
         both = METRIC_PAIR.fullmatch(bare)
         second = both[2] if both and is_metric(both[1]) and is_metric(both[2]) else ""
         bare = both[1] if both and second else bare
-        self._metric = bare if is_metric(bare) else ""
-        self._counted_alone = not split if self._metric else self._counted_alone
+        if is_metric(bare):
+            self._metric, self._counted_alone = bare, not split
         if own and (" " in plain or not re.search(r"[_/.-]", plain)):
             self._carry(split, from_value=True)
         self._glued = split or self._glued

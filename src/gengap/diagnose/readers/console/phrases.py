@@ -192,7 +192,8 @@ def counter(name: str) -> str | None:
         listed.pop()
     if not listed:
         return None
-    last = re.split(r"[/.]", listed[-1].strip("#:."))[-1]
+    path = re.split(r"[/.]", listed[-1].strip("#:."))
+    last = path[-1] if len(path) == 1 or path[-1] not in RUN else ""  # /data/run:88
     last = last.removeprefix("global_").removeprefix("current_").removeprefix("cur_")
     if last in EPOCH_NUMBERS:
         return "epoch"
