@@ -172,3 +172,23 @@ class Doubling(BaseEstimator):
 def test_an_estimator_that_changes_its_parameters_is_refused() -> None:
     with pytest.raises(RuntimeError, match="Cannot clone"):
         unfitted(Doubling(3))
+
+
+class CopiesItsList(BaseEstimator):
+    """An estimator that copies a parameter and tells the ones that were set last at the end, as CatBoost does."""
+
+    def __init__(self, columns: list[str] | None = None, size: int = 1) -> None:
+        self.columns, self.size, self.order = list(columns or []), size, ["columns", "size"]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.order}
+
+    def set_params(self, **changes: Any) -> CopiesItsList:
+        self.order = [*(name for name in self.order if name not in changes), *changes]
+        return super().set_params(**changes)
+
+
+def test_an_estimator_that_copies_its_parameters_is_copied_in_whatever_order_it_tells_them() -> None:
+    given = CopiesItsList(["a", "b"]).set_params(size=2, columns=["c"])
+    again = unfitted(given)
+    assert again is not given and (again.columns, again.size) == (["c"], 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -119,3 +120,15 @@ def test_a_stage_is_what_its_setting_gives(library: str) -> None:
     (few,) = (each for each in stages if each.setting.changes[name] == 31)
     (anew,) = walk.evaluator.evaluate(few.setting)
     np.testing.assert_allclose(few.losses, anew.losses, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("library", "parameters"),
+    [("xgboost", {"enable_categorical": True}), ("lightgbm", {}), ("catboost", {"cat_features": ["kind"]})],
+)
+def test_columns_of_categories_are_checked(library: str, parameters: dict[str, Any]) -> None:
+    x, y = rows()
+    kind = np.array(["low", "middle", "high"])[np.digitize(x[:, 0], [-0.4, 0.4])]
+    frame = pd.DataFrame({"number": x[:, 1], "kind": pd.Categorical(kind)})
+    settings = {BOOSTERS[library][1]: 200, "learning_rate": 0.5} | parameters
+    assert gengap.check(booster(library, **settings), frame, y, cv=3).verdict.verdict == "overfit"

@@ -278,9 +278,14 @@ def unfitted(estimator: Any) -> Any:
         return clone(estimator)
     except RuntimeError:
         again = type(estimator)(**deepcopy(estimator.get_params(deep=False)))
-        if repr(again.get_params(deep=False)) != repr(estimator.get_params(deep=False)):
+        if _texts(again) != _texts(estimator):
             raise
         return again
+
+
+def _texts(estimator: Any) -> dict[str, str]:
+    """Return the parameters as texts, which can be compared whatever they are and in whatever order they come."""
+    return {name: repr(value) for name, value in estimator.get_params(deep=False).items()}
 
 
 def clone_values(parameters: dict[str, Any]) -> dict[str, Any]:
