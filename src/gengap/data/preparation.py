@@ -39,7 +39,7 @@ from gengap.text.catalog import Message
 
 STRETCH_ROWS = 10_000  # neighbouring rows, which show a numbering: a sample has gaps
 SAMPLE_BYTES = 1 << 28
-FORMAT = 2  # version of the stored file and of its shuffling
+FORMAT = 3  # version of the stored file and of its shuffling
 
 
 class PreparedTable(NamedTuple):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 import tempfile
 import time
 import uuid
@@ -27,7 +26,6 @@ from gengap.data.rows import (
     Rows,
     check_finite,
     check_shapes,
-    list_arrays,
     map_arrays,
     row_shapes,
 )
@@ -43,16 +41,11 @@ SAMPLE_BYTES = 1 << 28  # of such a sample
 
 
 class ArrayPlace(NamedTuple):
-    """Where an array begins in the file, its type, and the shape of a row."""
+    """The field of the file's records that holds an array, its type, and the shape of a row."""
 
-    offset: int
+    field: str
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
-
-    @property
-    def row_bytes(self) -> int:
-        """Size of a row in bytes."""
-        return self.dtype.itemsize * math.prod(self.shape)
 
     def shaped_like(self, output_shape: Sequence[int | None]) -> ArrayPlace:
         """Return targets (n,) as (n, 1) for one output; see `Rows.shaped_like`."""
@@ -67,17 +60,23 @@ class StoredRows(Rows):
 
     Attributes:
         path: The file.
-        rows: How many rows it has.
+        begin: Where its records begin; each is a row.
+        kind: The type of a record.
+        rows: How many rows are used: the first ones.
         places: Where the features, the targets and the weights are: each an `ArrayPlace`, or a list, tuple or dict
             of them. Without weights the last one is None.
     """
 
     path: Path
+    begin: int
+    kind: np.dtype[Any]
     rows: int
     places: tuple[Any, Any, Any]
 
-    def __init__(self, path: Path, rows: int, places: tuple[Any, Any, Any]) -> None:
-        vars(self).update(path=path, rows=rows, places=places)
+    def __init__(
+        self, path: Path, begin: int, kind: np.dtype[Any], rows: int, places: tuple[Any, Any, Any]
+    ) -> None:
+        vars(self).update(path=path, begin=begin, kind=kind, rows=rows, places=places)
 
     @property
     def x(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  # frozen: nobody sets it
@@ -100,7 +99,7 @@ class StoredRows(Rows):
     @property
     def row_bytes(self) -> int:
         """Size of a row in bytes."""
-        return sum(place.row_bytes for place in list_arrays(list(self.places)))
+        return self.kind.itemsize
 
     @property
     def sample_rows(self) -> int:
@@ -126,37 +125,35 @@ class StoredRows(Rows):
 
     def first(self, rows: int) -> StoredRows:
         """Return the first `rows` rows, on disk: a random sample of all."""
-        return StoredRows(self.path, min(rows, self.rows), self.places)
+        return StoredRows(self.path, self.begin, self.kind, min(rows, self.rows), self.places)
 
     def with_targets(self, y: Any) -> StoredRows:
         """Return the rows with their targets nested in another way: `y` holds the same places."""
-        return StoredRows(self.path, self.rows, (self.places[0], y, self.places[2]))
+        return StoredRows(self.path, self.begin, self.kind, self.rows, (self.places[0], y, self.places[2]))
 
     def read(self, starts: Sequence[int], sizes: Sequence[int]) -> Rows:
         """Return blocks of rows, joined. A block that reaches the end continues at the first row."""
-        with self.path.open("rb", buffering=0) as file:
-            read = partial(self._blocks, file, starts, sizes)
-            return Rows(*(map_arrays(read, part) for part in self.places))
-
-    def _blocks(self, file: IO[bytes], starts: Sequence[int], sizes: Sequence[int], part: ArrayPlace) -> np.ndarray:
-        found = np.empty((sum(sizes), *part.shape), part.dtype)
+        rows, step = sum(sizes), max(BUCKET_BYTES // self.row_bytes, 1)
+        kinds = {name: self.kind[name] for name in self.kind.names or ()}
+        arrays = {name: np.empty((rows, *kind.shape), kind.base) for name, kind in kinds.items()}
         done = 0
-        for start, size in zip(starts, sizes, strict=True):
-            before = min(size, self.rows - start)
-            for at, count in ((start, before), (0, size - before)):
-                file.seek(part.offset + at * part.row_bytes)
-                _fill(file, found[done : done + count])
-                done += count
-        return found
+        with self.path.open("rb", buffering=0) as file:
+            for start, size in zip(starts, sizes, strict=True):
+                for low, high in ((start, min(start + size, self.rows)), (0, start + size - self.rows)):
+                    for first in range(low, high, step):
+                        records = self._records(file, first, min(step, high - first))
+                        for name, array in arrays.items():
+                            array[done : done + len(records)] = records[name]
+                        done += len(records)
+        by_place = partial(map_arrays, lambda place: arrays[place.field].reshape(rows, *place.shape))
+        return Rows(*map(by_place, self.places))
 
-
-def _fill(file: IO[bytes], rows: np.ndarray) -> None:
-    left = memoryview(rows.reshape(-1).view(np.uint8))  # pyright: ignore[reportArgumentType]  # no stub says so
-    while len(left):
-        read = file.readinto(left)  # pyright: ignore[reportAttributeAccessIssue]
-        if not read:
+    def _records(self, file: IO[bytes], first: int, count: int) -> np.ndarray:
+        file.seek(self.begin + first * self.row_bytes)
+        found = np.fromfile(file, self.kind, count)
+        if len(found) < count:
             raise EOFError(f"{file.name}: the file is cut off. Delete it: the same study writes it again")
-        left = left[read:]
+        return found
 
 
 def stored_path(digest: Any) -> Path:
@@ -190,18 +187,15 @@ def open_stored_rows(path: Path, like: Rows | None = None) -> tuple[StoredRows, 
     """
     with path.open("rb") as file:
         statistics = StoredStatistics(*(np.load(file, allow_pickle=False) for _ in StoredStatistics._fields))
-        found, rows, size = [], 0, path.stat().st_size
-        while file.tell() < size:
-            np.lib.format.read_magic(file)
-            (rows, *shape), _, dtype = np.lib.format.read_array_header_1_0(file)
-            found.append(ArrayPlace(file.tell(), dtype, tuple(shape)))
-            file.seek(rows * found[-1].row_bytes, 1)
-        if file.tell() != size:
+        np.lib.format.read_magic(file)
+        (rows,), _, kind = np.lib.format.read_array_header_1_0(file)
+        begin = file.tell()
+        if path.stat().st_size != begin + rows * kind.itemsize:
             raise ValueError(f"{path}: the file is cut off")
-    arrays = iter(found)
+    found = iter([ArrayPlace(name, kind[name].base, kind[name].shape) for name in kind.names or ()])
     parts = (0, 0, None) if like is None else (like.x, like.y, like.weights)
-    x, y, weights = (map_arrays(lambda _: next(arrays), part) for part in parts)
-    return StoredRows(path, rows, (x, y, weights)), statistics
+    x, y, weights = (map_arrays(lambda _: next(found), part) for part in parts)
+    return StoredRows(path, begin, kind, rows, (x, y, weights)), statistics
 
 
 def write_stored_rows(
@@ -216,7 +210,7 @@ def write_stored_rows(
     This is an external shuffle: each row goes to a random bucket, and each bucket is shuffled in memory. So every
     order is equally likely (Rao 1961, "Generation of random permutation of given number of elements using random
     sampling numbers", Sankhya A 23; Sandelius 1962, "A simple randomization procedure", JRSS B 24). The file holds
-    NumPy arrays: mean, scale and repeated, then those of the features, the targets and the weights.
+    NumPy arrays: mean, scale and repeated, then the rows as records of features, targets and weights.
 
     Args:
         path: The file.
@@ -229,83 +223,56 @@ def write_stored_rows(
     random = np.random.default_rng(seed)
     with ExitStack() as stack:
         buckets: list[IO[bytes]] = []
-        kinds: list[np.ndarray] = []
-        written = 0
+        kind, written = np.dtype([]), 0
         for block in blocks:  # an OSError here is not one of writing
-            arrays = block.arrays
+            arrays = {str(number): array for number, array in enumerate(block.arrays)}
             with explain_write_errors(path):
                 if not buckets:
-                    kinds = [np.empty((0, *array.shape[1:]), array.dtype) for array in arrays]
-                    count = BUCKETS if rows is None else 1 + rows * _row_bytes(kinds) // BUCKET_BYTES
+                    kind = np.dtype([(name, array.dtype, array.shape[1:]) for name, array in arrays.items()])
+                    count = BUCKETS if rows is None else 1 + rows * kind.itemsize // BUCKET_BYTES
                     buckets = [stack.enter_context(tempfile.TemporaryFile(dir=path.parent)) for _ in range(count)]
-                _scatter(np.concatenate([_as_bytes(array) for array in arrays], axis=1), buckets, random)
+                records = np.empty(len(block), kind)
+                for name, array in arrays.items():
+                    records[name] = array
+                _scatter(records, buckets, random)
             written += len(block)
         if rows is not None and written != rows:
             raise WriteError(
                 f"{path}: the table changed while it was read ({rows:,} training rows, then {written:,})"
             )
         with atomic_write(path) as half:
-            _write_buckets(half, buckets, kinds, written, statistics(), random)
+            _write_buckets(half, buckets, kind, written, statistics(), random)
 
 
-def _scatter(packed: np.ndarray, buckets: Sequence[IO[bytes]], random: np.random.Generator) -> None:
-    """Write each row, bytes of shape (rows, row_bytes), to a random bucket."""
-    chosen = random.integers(len(buckets), size=len(packed))
+def _scatter(records: np.ndarray, buckets: Sequence[IO[bytes]], random: np.random.Generator) -> None:
+    """Write each record to a random bucket."""
+    chosen = random.integers(len(buckets), size=len(records))
     for number in np.unique(chosen).tolist():
-        packed[chosen == number].tofile(buckets[number])
-
-
-def _row_bytes(arrays: Sequence[np.ndarray]) -> int:
-    return sum(array.dtype.itemsize * math.prod(array.shape[1:]) for array in arrays)
-
-
-def _as_bytes(array: np.ndarray) -> np.ndarray:
-    """Return the bytes of each row, of shape (rows, bytes)."""
-    return np.ascontiguousarray(array).reshape(len(array), -1).view(np.uint8)
+        records[chosen == number].tofile(buckets[number])
 
 
 def _write_buckets(
     path: Path,
     buckets: Sequence[IO[bytes]],
-    kinds: Sequence[np.ndarray],
+    kind: np.dtype[Any],
     rows: int,
     statistics: StoredStatistics,
     random: np.random.Generator,
 ) -> None:
-    """Write the file: the rows of each bucket in random order. `kinds` are empty arrays of the same types."""
+    """Write the file: the records of each bucket in random order, with features by `statistics`."""
     with path.open("wb") as file:
         for array in statistics:
             np.save(file, array)
-        offsets = [_write_header(file, kind, rows) for kind in kinds]
-        file.truncate()
-        ends = np.cumsum([_row_bytes([kind]) for kind in kinds])[:-1]
-        for packed in _shuffled(buckets, _row_bytes(kinds), random):
-            parts = zip(kinds, np.split(packed, ends, axis=1), strict=True)
-            arrays = [np.ascontiguousarray(part).view(kind.dtype) for kind, part in parts]
+        header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": (rows,)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for bucket in buckets:
+            bucket.seek(0)
+            records = np.fromfile(bucket, kind)
+            bucket.close()  # which gives its room on disk back
+            records = records[random.permutation(len(records))]
             if len(statistics.mean):
-                arrays[0] = (arrays[0] - statistics.mean) / statistics.scale
-            for place, array in enumerate(arrays):
-                file.seek(offsets[place])
-                array.tofile(file)
-                offsets[place] = file.tell()
-
-
-def _write_header(file: IO[bytes], kind: np.ndarray, rows: int) -> int:
-    """Write the header of an array and leave room for its rows. Return where they begin."""
-    header = {"descr": kind.dtype.str, "fortran_order": False, "shape": (rows, *kind.shape[1:])}
-    np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportArgumentType]
-    begin = file.tell()
-    file.seek(rows * _row_bytes([kind]), 1)
-    return begin
-
-
-def _shuffled(buckets: Sequence[IO[bytes]], row_bytes: int, random: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield the rows of each bucket in random order, bytes of shape (rows, row_bytes)."""
-    for bucket in buckets:
-        bucket.seek(0)
-        rows = np.fromfile(bucket, np.uint8).reshape(-1, row_bytes)
-        bucket.close()  # which gives its room on disk back
-        yield rows[random.permutation(len(rows))]
+                records["0"] = (records["0"] - statistics.mean) / statistics.scale
+            records.tofile(file)
 
 
 UNCHANGED = StoredStatistics(np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
