@@ -7,6 +7,13 @@ verdict-good = good
 verdict-near-overfit = near-overfit
 verdict-overfit = overfit
 verdict-inconclusive = inconclusive
+verdict-name = { $verdict ->
+    [underfit] { verdict-underfit }
+    [good] { verdict-good }
+    [near-overfit] { verdict-near-overfit }
+    [overfit] { verdict-overfit }
+   *[inconclusive] { verdict-inconclusive }
+}
 
 ## Numbers in words
 
@@ -160,16 +167,13 @@ page-difference = difference
 page-baselines = Baselines
 page-baseline = baseline
 page-costly-title = The most costly validation rows
-page-costly-text = { $share ->
-        [none] { $run } loses most on { $count ->
-                [one] this row
-               *[other] these { $count } rows
-            } of { $rows }.
-       *[other] { $run } loses most on { $count ->
-                [one] this row
-               *[other] these { $count } rows
-            } of { $rows }: { PERCENT($share, digits: 0) } of the validation loss.
-    } Check their labels first: a wrong label looks like a confident mistake.
+page-costly-text = { $run } loses most on { $count ->
+    [one] this row
+   *[other] these { $count } rows
+} of { $rows }{ $share ->
+    [none] .
+   *[other] : { PERCENT($share, digits: 0) } of the validation loss.
+} Check their labels first: a wrong label looks like a confident mistake.
 page-costly-target = target { $target },
 page-costly-answer = predicted { $answer },
 page-costly-loss = loss { FIXED($loss, digits: 2) }, row { $row }
@@ -259,19 +263,14 @@ page-plain-columns = { $count } { $count ->
     [one] column of numbers without missing values is used
    *[other] columns of numbers without missing values are used
 } unchanged.
-live-running = { $planned ->
-    [none] the study is running: { $finished } { $finished ->
+live-running = the study is running: { live-trials }
+live-stopped = the study stopped early: { live-trials }
+live-trials = { $planned ->
+    [none] { $finished } { $finished ->
         [one] trial
        *[other] trials
     } finished
-   *[other] the study is running: { $finished } of { $planned } trials finished
-}
-live-stopped = { $planned ->
-    [none] the study stopped early: { $finished } { $finished ->
-        [one] trial
-       *[other] trials
-    } finished
-   *[other] the study stopped early: { $finished } of { $planned } trials finished
+   *[other] { $finished } of { $planned } trials finished
 }
 
 ## Tables in notebooks
@@ -299,6 +298,14 @@ axis-epochs = { $axis ->
     [step] steps
    *[epoch] epochs
 }
+better-fell = { $better ->
+    [higher] fell
+   *[lower] rose
+}
+better-raise = { $better ->
+    [higher] raise
+   *[lower] lower
+}
 finding-not-finite = { $since_epoch ->
     [none] All { $count } values of { $metric } are NaN or infinite
    *[other] { $metric } is NaN or infinite from { axis-epoch } { $since_epoch } to the end: training diverged
@@ -312,28 +319,16 @@ finding-nothing-learned = { $metric } stays within { SIGNIFICANT($limit_percent)
     [0] {""}
    *[other] {" "}(guessing among { $classes } classes)
 }: nothing is learnt
-finding-diverging = { $metric } and training { $better ->
-    [higher] fell
-   *[lower] rose
-} together since { axis-epoch } { $since_epoch }, by { FIXED($rise_percent, digits: 1) }% and { FIXED($train_percent, digits: 1) }%: training diverges
+finding-diverging = { $metric } and training { better-fell } together since { axis-epoch } { $since_epoch }, by { FIXED($rise_percent, digits: 1) }% and { FIXED($train_percent, digits: 1) }%: training diverges
 finding-unstable = { $metric } jumps by a factor of two or more at { $count } { axis-epochs }, between { SIGNIFICANT($low) } and { SIGNIFICANT($high) }: such a curve can't be judged
-finding-late-step = { $metric } { $better ->
-    [higher] fell
-   *[lower] rose
-} by { FIXED($rise_percent, digits: 0) }% at once, at { axis-epoch } { $epoch }, and stayed there for the last { $count } { axis-epochs }. Overfitting comes gradually
+finding-late-step = { $metric } { better-fell } by { FIXED($rise_percent, digits: 0) }% at once, at { axis-epoch } { $epoch }, and stayed there for the last { $count } { axis-epochs }. Overfitting comes gradually
 finding-generalisation-limits = Validation ends at { FIXED($times, digits: 1) } times training: generalisation is the limit, not the model's size. { $metric } still { $better ->
     [higher] rises
    *[lower] falls
-} slowly: twice as many { axis-epochs } should { $better ->
-    [higher] raise
-   *[lower] lower
-} it by { ESTIMATE($ahead_percent, digits: 1, unit: "%") }
+} slowly: twice as many { axis-epochs } should { better-raise } it by { ESTIMATE($ahead_percent, digits: 1, unit: "%") }
 finding-onset-before-best = Validation is level within its noise from { axis-epoch } { $onset_epoch } on; { axis-epoch } { $best_epoch } is the best logged one
 finding-other-losses = { $metric } stands for several losses. The others overfit with the probability: { $others }
-finding-rise = { $metric } { $better ->
-    [higher] fell
-   *[lower] rose
-} by { ESTIMATE($rise_percent, digits: 1, unit: "%") } from its best to the end; it turned around { axis-epoch } { ESTIMATE($onset_epoch, digits: 0) }. Probability of more than { SIGNIFICANT($limit_percent) }%: { PROBABILITY($probability) }
+finding-rise = { $metric } { better-fell } by { ESTIMATE($rise_percent, digits: 1, unit: "%") } from its best to the end; it turned around { axis-epoch } { ESTIMATE($onset_epoch, digits: 0) }. Probability of more than { SIGNIFICANT($limit_percent) }%: { PROBABILITY($probability) }
 finding-learns-on = { $since ->
     [level] Training improved by { FIXED($more_percent, digits: 1) }% more than validation since validation levelled off: what it still learns does not generalise
    *[rise] Training still improved meanwhile, by { FIXED($more_percent, digits: 1) }% more than validation
@@ -342,27 +337,16 @@ finding-disagree = { $metric } still improved meanwhile, by { FIXED($gain_percen
 finding-too-few-epochs = { $metric } { $likely ->
     [no] may still improve: twice as many { axis-epochs } might
    *[yes] still improves at the end: twice as many { axis-epochs } should
-} { $better ->
-    [higher] raise
-   *[lower] lower
-} it by { ESTIMATE($ahead_percent, digits: 1, unit: "%") }. Probability of more than { SIGNIFICANT($limit_percent) }%: { PROBABILITY($probability) }
+} { better-raise } it by { ESTIMATE($ahead_percent, digits: 1, unit: "%") }. Probability of more than { SIGNIFICANT($limit_percent) }%: { PROBABILITY($probability) }
 finding-level = { $metric } has levelled off: it ends { $end ->
     [best] at its best
    *[worse] { ESTIMATE($rise_percent, digits: 1, unit: "%") } from its best
-}, and twice as many { axis-epochs } should { $better ->
-    [higher] raise
-   *[lower] lower
-} it by at most { FIXED($most_ahead_percent, digits: 1) }%
+}, and twice as many { axis-epochs } should { better-raise } it by at most { FIXED($most_ahead_percent, digits: 1) }%
 finding-solved = { $score } is perfect, and { $metric } is { PERCENT($share, digits: 2) } of its first value: a lower one would change no answer
 finding-no-training-curve = Without a training curve, good can't be told from near-overfit
 finding-small-gap = Training and validation end { FIXED($gap_percent, digits: 1) }% apart. No sign of overfitting; a larger model may do better
 finding-too-noisy = { $metric } has { $count } values that vary by { FIXED($noise_percent, digits: 1) }% from one to the next, so its change from its best to the end is uncertain: { ESTIMATE($rise_percent, digits: 1, unit: "%") }. Probabilities: underfit { PROBABILITY($underfit) }, good { PROBABILITY($good) }, near-overfit { PROBABILITY($near_overfit) }, overfit { PROBABILITY($overfit) }
-finding-runner-up = Uncertain: { $verdict ->
-    [underfit] { verdict-underfit }
-    [good] { verdict-good }
-    [near-overfit] { verdict-near-overfit }
-   *[overfit] { verdict-overfit }
-} has the probability { PROBABILITY($probability) }, { $other ->
+finding-runner-up = Uncertain: { verdict-name } has the probability { PROBABILITY($probability) }, { $other ->
     [underfit] { verdict-underfit }
     [good] { verdict-good }
     [near-overfit] { verdict-near-overfit }
@@ -570,34 +554,26 @@ budget-minutes = The study had { $minutes } { $minutes ->
    *[false] {""}
 }
 budget-rows = { $used } of { $rows } training rows were used.
+more-names = { $more ->
+    [0] .
+   *[other] {" "}and { $more } more.
+}
 budget-left-out = { $count } { $count ->
     [one] model was
    *[other] models were
-} not trained: { $names }{ $more ->
-    [0] .
-   *[other] {" "}and { $more } more.
-}
+} not trained: { $names }{ more-names }
 budget-fewer-seeds = { $count } { $count ->
     [one] model was
    *[other] models were
-} not trained with every seed: { $names }{ $more ->
-    [0] .
-   *[other] {" "}and { $more } more.
-}
+} not trained with every seed: { $names }{ more-names }
 budget-shortened = { $count } { $count ->
     [one] model
    *[other] models
-} ended at the deadline, perhaps too early: { $names }{ $more ->
-    [0] .
-   *[other] {" "}and { $more } more.
-}
+} ended at the deadline, perhaps too early: { $names }{ more-names }
 budget-not-cross-validated = { $count } { $count ->
     [one] finalist was
    *[other] finalists were
-} not cross-validated: { $names }{ $more ->
-    [0] .
-   *[other] {" "}and { $more } more.
-}
+} not cross-validated: { $names }{ more-names }
 
 ## Conclusions of a study
 
@@ -607,13 +583,7 @@ conclusion-turns = { $larger_sooner ->
     [true] Larger models overfit sooner. Validation turns
    *[false] Validation turns
 }: { $turns }.
-conclusion-run-verdict = { $run } { $verdict ->
-    [underfit] { verdict-underfit }
-    [good] { verdict-good }
-    [near-overfit] { verdict-near-overfit }
-    [overfit] { verdict-overfit }
-   *[inconclusive] { verdict-inconclusive }
-} { $verdict ->
+conclusion-run-verdict = { $run } { verdict-name } { $verdict ->
     [inconclusive] {""}
    *[other] ({ PERCENT($probability) })
 }
@@ -644,15 +614,12 @@ conclusion-unit-count = { $kind ->
        *[other] groups
     } of { $column }
 }
-conclusion-units = The { $rows } validation rows are in { conclusion-unit-count }. { $alike ->
-    [true] Rows of one { $kind ->
-        [time] block
-       *[group] group
-    } are alike, so they count as { $effective } independent rows. All intervals and tests here take this into account.
-   *[false] Rows of one { $kind ->
-        [time] block
-       *[group] group
-    } are no more alike than others, so they count as { $effective } independent rows.
+conclusion-units = The { $rows } validation rows are in { conclusion-unit-count }. Rows of one { $kind ->
+    [time] block
+   *[group] group
+} are { $alike ->
+    [true] alike, so they count as { $effective } independent rows. All intervals and tests here take this into account.
+   *[false] no more alike than others, so they count as { $effective } independent rows.
 }
 conclusion-units-few = The { $rows } validation rows are in { conclusion-unit-count }, which count as { FIXED($effective, digits: 1) } of equal size. At least { $least } are needed to say anything about new { $kind ->
     [time] times
@@ -662,10 +629,7 @@ conclusion-units-few = The { $rows } validation rows are in { conclusion-unit-co
    *[group] groups
 }, with --validation or with more rows.
 conclusion-units-drift = The target drifts through the whole time of the { $rows } validation rows ({ $column }): even { $count } long blocks are like their neighbours. Learning can't be told from a drift by chance. So there are no intervals and no comparisons: losses hold for these rows only. Predict changes instead of levels, or validate on a longer time, with --validation or with more rows.
-conclusion-tie = Tie: { $count } of { $all } models are not clearly worse than the best ({ $rows } validation rows are too few to tell): { $names }{ $more ->
-    [0] .
-   *[other] {" "}and { $more } more.
-}
+conclusion-tie = Tie: { $count } of { $all } models are not clearly worse than the best ({ $rows } validation rows are too few to tell): { $names }{ more-names }
 conclusion-baseline = { $others ->
     [none] { $last } has
    *[some] { $others } and { $last } have
@@ -733,27 +697,22 @@ conclusion-size-best = Of the sizes without regularisers, { $run } ({ $parameter
    *[false] {" "}It is the smallest.
 }
 conclusion-size-smallest = Of the sizes without regularisers, { $run } ({ $parameters } parameters) is the smallest within one standard error of the best, { $best } ({ $best_parameters }). Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
-conclusion-lowest-loss = Lowest validation loss of all models.{ $smaller ->
+conclusion-smaller-worse = { $smaller ->
     [true] {" "}Every smaller network is worse by more than one standard error or { PERCENT($limit, digits: 1) }.
    *[false] {""}
 }
+conclusion-lowest-loss = Lowest validation loss of all models.{ conclusion-smaller-worse }
 conclusion-smallest-loss = Simplest model at most one standard error and { PERCENT($limit, digits: 1) } worse than the best, { $best }. Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
 conclusion-mixture-is-safer = Half of the validation rows chose, and the other half measured: the best single model has the loss { FIXED($single) }, this mean { FIXED($mixed) }.
-conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists } finalists.{ $smaller ->
-    [true] {" "}Every smaller network is worse by more than one standard error or { PERCENT($limit, digits: 1) }.
-   *[false] {""}
-}
+conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists } finalists.{ conclusion-smaller-worse }
 conclusion-smallest-cross-validated = Simplest of { $finalists } finalists at most one standard error and { PERCENT($limit, digits: 1) } worse than the best, { $best }. Their cross-validated losses differ by { FIXED($difference) } ± { FIXED($error) }.
-conclusion-learnt-unsure = It is not certain that any model beats guessing (best { $measure ->
+conclusion-measure = { $measure ->
     [rank-correlation] rank correlation
     [loss] loss / constant answer's loss
    *[auc] AUC
-} { FIXED($value, digits: 3) }, p = { FIXED($p_value, digits: 3) }; up to 0.01 is certain). More validation rows would tell.
-conclusion-nothing-learnt = Nothing clearly beats guessing here, baselines included (best { $measure ->
-    [rank-correlation] rank correlation
-    [loss] loss / constant answer's loss
-   *[auc] AUC
-} { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }), so this is the smallest network.
+}
+conclusion-learnt-unsure = It is not certain that any model beats guessing (best { conclusion-measure } { FIXED($value, digits: 3) }, p = { FIXED($p_value, digits: 3) }; up to 0.01 is certain). More validation rows would tell.
+conclusion-nothing-learnt = Nothing clearly beats guessing here, baselines included (best { conclusion-measure } { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }), so this is the smallest network.
 conclusion-early-stopping = early stopping (best epoch compared with the last)
 conclusion-smaller-model = smaller model
 conclusion-test-rows-reused = These test rows were used on { $day }, for { $run }. The figures are from that day.
@@ -818,10 +777,11 @@ target-numbers-ambiguous = { numbers-ambiguous }; if these are classes, use --ta
 column-category-one = 1 for { $category }, otherwise 0
 column-category = one feature for each of { $count } categories
 column-date = its parts as numbers
-column-date-order = its parts as numbers, read with the { $order ->
+date-first = { $order ->
     [month] month
    *[day] day
-} first
+}
+column-date-order = its parts as numbers, read with the { date-first } first
 column-text = its character sequences, as { $count ->
     [one] { $count } feature
    *[other] { $count } features
@@ -834,17 +794,15 @@ column-group = left out: it says which rows stay together in the split
 column-time = left out: it gives the order of the rows in the split
 column-weight = left out: it holds the weights of the rows
 column-dropped = left out, as requested
+column-gaps-marked = { $marked ->
+    [true] ; one more feature marks them
+   *[other] {""}
+}
 column-gaps-median = { $count } missing { $count ->
     [one] value
    *[other] values
-} replaced by the median of the training rows{ $marked ->
-    [true] ; one more feature marks them
-   *[other] {""}
-}
-column-gaps-zero = { $count } missing: 0 in each feature{ $marked ->
-    [true] ; one more feature marks them
-   *[other] {""}
-}
+} replaced by the median of the training rows{ column-gaps-marked }
+column-gaps-zero = { $count } missing: 0 in each feature{ column-gaps-marked }
 rows-split-given = validation rows were given
 table-split-random = drawn at random with seed { $seed }
 table-split-stratified = drawn at random with seed { $seed }, with the same share of each class in every part
@@ -858,16 +816,14 @@ table-split-time = by time: the earliest rows of { $column } train, later ones v
    *[other] {""}
 }
 table-weights = rows are weighted by { $column }: every loss and score is a weighted mean
-table-weights-effective = the { $rows } { $part ->
+rows-part = { $part ->
     [train] training
     [test] test
    *[validation] validation
-} rows carry as much information as { $effective } rows of equal weight
+}
+table-weights-effective = the { $rows } { rows-part } rows carry as much information as { $effective } rows of equal weight
 table-class-weights = classes have equal weight in the training loss, but not elsewhere, so probabilities are shifted towards rare classes
-table-repeated-rows = { $count } of { $rows } { $part ->
-    [test] test
-   *[validation] validation
-} rows ({ PERCENT($share, digits: 1) }) are also training rows{ $known ->
+table-repeated-rows = { $count } of { $rows } { rows-part } rows ({ PERCENT($share, digits: 1) }) are also training rows{ $known ->
     [true] , and { $chance } would be by chance
    *[false] { "" }
 }. So the results look better than on new rows. Use --group, or remove them
@@ -886,10 +842,7 @@ calendar-day = { $day } { $month ->
     [11] November
    *[12] December
 }
-table-ambiguous-dates = { $example } in { $column } is read as { $date } ({ $order ->
-    [month] month
-   *[day] day
-} first) but could be { $other }. Write dates as year, month, day
+table-ambiguous-dates = { $example } in { $column } is read as { $date } ({ date-first } first) but could be { $other }. Write dates as year, month, day
 table-on-disk = the { $rows } training rows are on disk and are shuffled in blocks. Kinds of columns were found from { $sampled } of them, and baselines are fitted to { $fitted } of them
 rows-on-disk = the { $rows } training rows of the loader are on disk and are shuffled in blocks
 table-decimal-comma = Numbers are read with a decimal comma.

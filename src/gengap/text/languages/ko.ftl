@@ -8,6 +8,13 @@ verdict-good = 적절
 verdict-near-overfit = 과대적합 직전
 verdict-overfit = 과대적합
 verdict-inconclusive = 판단 보류
+verdict-name = { $verdict ->
+    [underfit] { verdict-underfit }
+    [good] { verdict-good }
+    [near-overfit] { verdict-near-overfit }
+    [overfit] { verdict-overfit }
+   *[inconclusive] { verdict-inconclusive }
+}
 
 ## Numbers in words
 
@@ -227,13 +234,11 @@ page-headline-unknown = { $count }개는 곡선만으로 알 수 없습니다
 page-tied = 검증 행 { $rows }개로는 가장 좋은 모델({ $run })보다 뚜렷이 나쁘다고 할 수 없는 모델이 { $count }개 더 있습니다.
 page-cores = 코어 { $count }개
 page-plain-columns = 빠진 값이 없어 그대로 특성이 된 숫자 열: { $count }개.
-live-running = { $planned ->
-    [none] 스터디가 진행 중입니다. 실험 { $finished }개 완료
-   *[other] 스터디가 진행 중입니다. 실험 { $planned }개 중 { $finished }개 완료
-}
-live-stopped = { $planned ->
-    [none] 스터디가 도중에 끝났습니다. 실험 { $finished }개 완료
-   *[other] 스터디가 도중에 끝났습니다. 실험 { $planned }개 중 { $finished }개 완료
+live-running = 스터디가 진행 중입니다. { live-trials }
+live-stopped = 스터디가 도중에 끝났습니다. { live-trials }
+live-trials = { $planned ->
+    [none] 실험 { $finished }개 완료
+   *[other] 실험 { $planned }개 중 { $finished }개 완료
 }
 
 ## Tables in notebooks
@@ -258,6 +263,14 @@ axis-epochs = { $axis ->
     [step] 스텝을
    *[epoch] 에포크를
 }
+better-fell = { $better ->
+    [higher] 떨어졌습니다
+   *[lower] 올랐습니다
+}
+better-raise = { $better ->
+    [higher] 높아질
+   *[lower] 낮아질
+}
 finding-not-finite = { $since_epoch ->
     [none] { $metric }: 값 { $count }개가 모두 NaN 또는 무한대입니다
    *[other] { $metric }: { axis-epoch } { $since_epoch }부터 끝까지 NaN 또는 무한대입니다. 훈련이 발산했습니다
@@ -268,19 +281,13 @@ finding-nothing-learned = { $metric }: 시작한 값 { SIGNIFICANT($value) }에�
     [0] {""}
    *[other] (클래스 { $classes }개를 찍어서 맞히는 수준)
 }. 아무것도 학습하지 못했습니다
-finding-diverging = { $metric }: { axis-epoch } { $since_epoch }부터 훈련과 함께 { $better ->
-    [higher] 떨어졌습니다
-   *[lower] 올랐습니다
-}({ FIXED($rise_percent, digits: 1) }%, 훈련 { FIXED($train_percent, digits: 1) }%). 훈련이 발산하고 있습니다
+finding-diverging = { $metric }: { axis-epoch } { $since_epoch }부터 훈련과 함께 { better-fell }({ FIXED($rise_percent, digits: 1) }%, 훈련 { FIXED($train_percent, digits: 1) }%). 훈련이 발산하고 있습니다
 finding-unstable = { $metric }: { axis-epoch } { $count }개에서 두 배 이상 오르내립니다({ SIGNIFICANT($low) }~{ SIGNIFICANT($high) }). 이런 곡선으로는 판정할 수 없습니다
 finding-late-step = { $metric }: { axis-epoch } { $epoch }에서 한 번에 { FIXED($rise_percent, digits: 0) }% { $better ->
     [higher] 떨어져
    *[lower] 올라
 } 마지막 { axis-epoch } { $count }개 동안 그대로입니다. 과대적합은 서서히 나타납니다
-finding-generalisation-limits = 검증이 훈련의 { FIXED($times, digits: 1) }배로 끝납니다. 모델의 크기가 아니라 일반화가 한계입니다. { $metric }: { axis-epochs } 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { $better ->
-    [higher] 높아질
-   *[lower] 낮아질
-} 것으로 보입니다
+finding-generalisation-limits = 검증이 훈련의 { FIXED($times, digits: 1) }배로 끝납니다. 모델의 크기가 아니라 일반화가 한계입니다. { $metric }: { axis-epochs } 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { better-raise } 것으로 보입니다
 finding-onset-before-best = 검증은 { axis-epoch } { $onset_epoch }부터 잡음 안에서 평평합니다. 기록된 가장 좋은 값은 { axis-epoch } { $best_epoch }에 있습니다
 finding-other-losses = 여러 손실을 { $metric }(으)로 판정했습니다. 나머지가 과대적합일 확률: { $others }
 finding-rise = { $better ->
@@ -295,10 +302,7 @@ finding-disagree = { $metric }: 그동안에도 { FIXED($gain_percent, digits: 1
 finding-too-few-epochs = { $metric }: { $likely ->
     [no] 더 나아질 수도 있습니다.
    *[yes] 끝에서도 아직 나아지고 있습니다.
-} { axis-epochs } 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { $better ->
-    [higher] 높아질
-   *[lower] 낮아질
-} 것으로 보입니다(개선폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
+} { axis-epochs } 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { better-raise } 것으로 보입니다(개선폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
 finding-level = { $metric }: 더는 나아지지 않고 평평해졌습니다. { $end ->
     [best] 가장 좋은 값으로 끝나고
    *[worse] 가장 좋았을 때와 끝의 차이는 { ESTIMATE($rise_percent, digits: 1, unit: "%") }이고
@@ -310,12 +314,7 @@ finding-solved = { $score }은(는) 만점이고, { $metric }은(는) 첫 값의
 finding-no-training-curve = 훈련 곡선이 없으면 적절과 과대적합 직전을 구별할 수 없습니다
 finding-small-gap = 훈련과 검증이 { FIXED($gap_percent, digits: 1) }% 차이로 끝납니다. 과대적합의 징후가 없으므로 더 큰 모델이 나을 수도 있습니다
 finding-too-noisy = { $metric }: 값 { $count }개가 { axis-epoch }마다 { FIXED($noise_percent, digits: 1) }%씩 출렁여, 가장 좋았을 때부터 끝까지의 변화가 불확실합니다: { ESTIMATE($rise_percent, digits: 1, unit: "%") }(과소적합 { PROBABILITY($underfit) }, 적절 { PROBABILITY($good) }, 과대적합 직전 { PROBABILITY($near_overfit) }, 과대적합 { PROBABILITY($overfit) })
-finding-runner-up = 확실하지 않습니다. { $verdict ->
-    [underfit] { verdict-underfit }
-    [good] { verdict-good }
-    [near-overfit] { verdict-near-overfit }
-   *[overfit] { verdict-overfit }
-}일 확률은 { PROBABILITY($probability) }, { $other ->
+finding-runner-up = 확실하지 않습니다. { verdict-name }일 확률은 { PROBABILITY($probability) }, { $other ->
     [underfit] { verdict-underfit }
     [good] { verdict-good }
     [near-overfit] { verdict-near-overfit }
@@ -475,22 +474,14 @@ budget-minutes = 스터디 시간이 { $minutes }분이었습니다. 시간이 �
    *[false] {""}
 }
 budget-rows = 훈련 행 { $rows }개 가운데 { $used }개를 썼습니다.
-budget-left-out = 모델 { $count }개는 훈련하지 않았습니다: { $names }{ $more ->
+more-names = { $more ->
     [0] .
    *[other] {" "}외 { $more }개.
 }
-budget-fewer-seeds = 모델 { $count }개는 일부 시드로만 훈련했습니다: { $names }{ $more ->
-    [0] .
-   *[other] {" "}외 { $more }개.
-}
-budget-shortened = 모델 { $count }개는 시간이 다 되어 끝났으므로 너무 일렀을 수 있습니다: { $names }{ $more ->
-    [0] .
-   *[other] {" "}외 { $more }개.
-}
-budget-not-cross-validated = 후보 { $count }개는 교차 검증하지 않았습니다: { $names }{ $more ->
-    [0] .
-   *[other] {" "}외 { $more }개.
-}
+budget-left-out = 모델 { $count }개는 훈련하지 않았습니다: { $names }{ more-names }
+budget-fewer-seeds = 모델 { $count }개는 일부 시드로만 훈련했습니다: { $names }{ more-names }
+budget-shortened = 모델 { $count }개는 시간이 다 되어 끝났으므로 너무 일렀을 수 있습니다: { $names }{ more-names }
+budget-not-cross-validated = 후보 { $count }개는 교차 검증하지 않았습니다: { $names }{ more-names }
 
 ## Conclusions of a study
 
@@ -500,13 +491,7 @@ conclusion-turns = { $larger_sooner ->
     [true] 큰 모델일수록 일찍 과대적합합니다. 검증 손실이 다시 오르기 시작한 에포크
    *[false] 검증 손실이 다시 오르기 시작한 에포크
 }: { $turns }.
-conclusion-run-verdict = { $run } { $verdict ->
-    [underfit] { verdict-underfit }
-    [good] { verdict-good }
-    [near-overfit] { verdict-near-overfit }
-    [overfit] { verdict-overfit }
-   *[inconclusive] { verdict-inconclusive }
-}{ $verdict ->
+conclusion-run-verdict = { $run } { verdict-name }{ $verdict ->
     [inconclusive] {""}
    *[other] ({ PERCENT($probability) })
 }
@@ -546,10 +531,7 @@ conclusion-units-few = 검증 행 { $rows }개는 { conclusion-unit-count }에 �
    *[group] 그룹
 }에서 검증하세요.
 conclusion-units-drift = 검증 행 { $rows }개의 시간({ $column }) 내내 타깃이 서서히 변합니다. 긴 구간 { $count }개도 이웃 구간과 비슷합니다. 학습과 우연한 변화를 구별할 수 없습니다. 그래서 구간도 비교도 없습니다. 손실은 이 행들에 대한 것일 뿐입니다. 수준 대신 변화를 예측하거나, --validation이나 더 많은 행으로 더 긴 시간에서 검증하세요.
-conclusion-tie = 구별되지 않음: 검증 행 { $rows }개로는 { $all }개 가운데 { $count }개를 가장 좋은 모델과 구별할 수 없습니다: { $names }{ $more ->
-    [0] .
-   *[other] {" "}외 { $more }개.
-}
+conclusion-tie = 구별되지 않음: 검증 행 { $rows }개로는 { $all }개 가운데 { $count }개를 가장 좋은 모델과 구별할 수 없습니다: { $names }{ more-names }
 conclusion-baseline = { $others ->
     [none] { $last }
    *[some] { $others }, { $last }
@@ -614,27 +596,22 @@ conclusion-size-best = 규제 없는 크기 가운데 { $run }(매개변수 { $p
    *[false] {" "}가장 작은 모델입니다.
 }
 conclusion-size-smallest = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이(가) 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
-conclusion-lowest-loss = 모든 모델 중에서 검증 손실이 가장 낮습니다.{ $smaller ->
+conclusion-smaller-worse = { $smaller ->
     [true] {" "}더 작은 신경망은 모두 표준 오차나 { PERCENT($limit, digits: 1) }보다 더 나쁩니다.
    *[false] {""}
 }
+conclusion-lowest-loss = 모든 모델 중에서 검증 손실이 가장 낮습니다.{ conclusion-smaller-worse }
 conclusion-smallest-loss = 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit, digits: 1) } 안에도 드는 가장 단순한 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
 conclusion-mixture-is-safer = 검증 행의 절반으로 고르고 나머지 절반으로 재면, 가장 좋은 모델 하나의 손실은 { FIXED($single) }, 이 평균의 손실은 { FIXED($mixed) }입니다.
-conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 교차 검증한 손실이 가장 낮습니다.{ $smaller ->
-    [true] {" "}더 작은 신경망은 모두 표준 오차나 { PERCENT($limit, digits: 1) }보다 더 나쁩니다.
-   *[false] {""}
-}
+conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 교차 검증한 손실이 가장 낮습니다.{ conclusion-smaller-worse }
 conclusion-smallest-cross-validated = 최종 후보 { $finalists }개 중에서 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit, digits: 1) } 안에도 드는 가장 단순한 모델입니다. 교차 검증한 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
-conclusion-learnt-unsure = 추측보다 나은 모델이 있는지 확실하지 않습니다(가장 좋은 { $measure ->
+conclusion-measure = { $measure ->
     [rank-correlation] 순위 상관
     [loss] 손실 / 상수 답의 손실
    *[auc] AUC
-} { FIXED($value, digits: 3) }, p = { FIXED($p_value, digits: 3) }, 0.01 이하면 확실함). 검증 행이 더 많으면 알 수 있습니다.
-conclusion-nothing-learnt = 여기서는 기준 모델을 포함해 추측보다 뚜렷이 나은 모델이 없습니다(가장 좋은 { $measure ->
-    [rank-correlation] 순위 상관
-    [loss] 손실 / 상수 답의 손실
-   *[auc] AUC
-} { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }). 그래서 가장 작은 신경망을 골랐습니다.
+}
+conclusion-learnt-unsure = 추측보다 나은 모델이 있는지 확실하지 않습니다(가장 좋은 { conclusion-measure } { FIXED($value, digits: 3) }, p = { FIXED($p_value, digits: 3) }, 0.01 이하면 확실함). 검증 행이 더 많으면 알 수 있습니다.
+conclusion-nothing-learnt = 여기서는 기준 모델을 포함해 추측보다 뚜렷이 나은 모델이 없습니다(가장 좋은 { conclusion-measure } { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }). 그래서 가장 작은 신경망을 골랐습니다.
 conclusion-early-stopping = 조기 종료(가장 좋은 에포크를 마지막 에포크와 비교)
 conclusion-smaller-model = 더 작은 모델
 conclusion-test-rows-reused = 이 테스트 행은 { $day }에 이미 쓰였습니다({ $run }). 수치는 그때의 것입니다.
@@ -689,10 +666,11 @@ target-numbers-ambiguous = { numbers-ambiguous }. 클래스라면 --task multicl
 column-category-one = 값이 { $category }이면 1, 아니면 0
 column-category = 범주 { $count }개마다 특성 하나
 column-date = 날짜의 각 부분을 숫자로
-column-date-order = 날짜의 각 부분을 숫자로({ $order ->
+date-first = { $order ->
     [month] 월
    *[day] 일
-} 먼저로 읽음)
+}
+column-date-order = 날짜의 각 부분을 숫자로({ date-first } 먼저로 읽음)
 column-text = 글자의 나열을 특성 { $count }개로
 column-empty = 뺐습니다: 값이 있는 훈련 행이 없습니다
 column-same-digits = 뺐습니다: 모든 훈련 행의 값이 앞 15자리까지 같고, 그보다 긴 숫자는 쓸 수 없습니다
@@ -702,14 +680,12 @@ column-group = 뺐습니다: 어떤 행을 한쪽에 모을지 정하는 열입�
 column-time = 뺐습니다: 행의 시간 순서를 정하는 열입니다
 column-weight = 뺐습니다: 행의 가중치를 정하는 열입니다
 column-dropped = 요청대로 뺐습니다
-column-gaps-median = 빠진 값 { $count }개를 훈련 행의 중앙값으로 채웠습니다{ $marked ->
+column-gaps-marked = { $marked ->
     [true] . 빠진 곳을 표시하는 특성을 더했습니다
    *[other] {""}
 }
-column-gaps-zero = 빠진 값 { $count }개는 모든 특성에서 0입니다{ $marked ->
-    [true] . 빠진 곳을 표시하는 특성을 더했습니다
-   *[other] {""}
-}
+column-gaps-median = 빠진 값 { $count }개를 훈련 행의 중앙값으로 채웠습니다{ column-gaps-marked }
+column-gaps-zero = 빠진 값 { $count }개는 모든 특성에서 0입니다{ column-gaps-marked }
 rows-split-given = 검증 행이 따로 주어졌습니다
 table-split-random = 시드 { $seed }번으로 무작위 추출
 table-split-stratified = 시드 { $seed }번으로 무작위 추출, 클래스 비율 유지
@@ -723,25 +699,20 @@ table-split-time = 시간순({ $column }): 가장 이른 행들로 훈련하고,
    *[other] {""}
 }
 table-weights = 행 가중치({ $column }): 모든 손실과 점수는 가중 평균입니다
-table-weights-effective = { $part ->
+rows-part = { $part ->
     [train] 훈련
     [test] 테스트
    *[validation] 검증
-} 행 { $rows }개의 유효 표본 크기: { $effective }개
+}
+table-weights-effective = { rows-part } 행 { $rows }개의 유효 표본 크기: { $effective }개
 table-class-weights = 훈련 손실에서만 모든 클래스의 비중이 같습니다. 그래서 예측 확률이 드문 클래스 쪽으로 치우칩니다
-table-repeated-rows = { $part ->
-    [test] 테스트
-   *[validation] 검증
-} 행 { $rows }개 가운데 { $count }개({ PERCENT($share, digits: 1) })가 훈련 행에도 있습니다{ $known ->
+table-repeated-rows = { rows-part } 행 { $rows }개 가운데 { $count }개({ PERCENT($share, digits: 1) })가 훈련 행에도 있습니다{ $known ->
     [true] (우연이라면 { $chance }개)
    *[false] { "" }
 }. 그래서 결과가 새 행에서보다 좋아 보입니다. --group을 쓰거나 그 행들을 빼세요
 table-similar-classes = 클래스 { $classes }은(는) 대소문자나 공백만 다르지만 서로 다른 클래스로 셉니다. 같은 클래스라면 똑같이 쓰세요
 calendar-day = { $month }월 { $day }일
-table-ambiguous-dates = { $column }의 { $example } 값, 읽은 날짜: { $date }({ $order ->
-    [month] 월
-   *[day] 일
-} 먼저). { $other }일 수도 있습니다. 날짜를 연, 월, 일 순서로 쓰세요
+table-ambiguous-dates = { $column }의 { $example } 값, 읽은 날짜: { $date }({ date-first } 먼저). { $other }일 수도 있습니다. 날짜를 연, 월, 일 순서로 쓰세요
 table-on-disk = 훈련 행 { $rows }개는 디스크에 두고 블록 단위로 섞습니다. 열의 종류는 그중 { $sampled }개로 판단했고, 기준 모델은 { $fitted }개로 학습했습니다
 rows-on-disk = 로더의 훈련 행 { $rows }개는 디스크에 두고 블록 단위로 섞습니다
 table-decimal-comma = 쉼표를 소수점으로 보고 숫자를 읽었습니다.
