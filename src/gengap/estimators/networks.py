@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,26 +35,20 @@ BLOCK, ROWS_AT_ONCE = 256, 8_192  # rows are predicted in blocks of one of these
 SEEDS = 2**20  # layers multiply their model's seed, which Keras limits to 32 bits
 
 
+@dataclass(eq=False, repr=False)
 class NetworkEstimator(BaseEstimator):
     """The base of both estimators: parameters, held-out rows, standardising, training and pickling."""
 
-    def __init__(
-        self,
-        units: Sequence[int] = (64, 64),
-        *,
-        treatments: Sequence[Treatment] = (),
-        activation: str = "elu",
-        max_epochs: int = 300,
-        batch_size: int = 64,
-        patience: int = 20,
-        learning_rate: float = 0.003,
-        validation_fraction: float = 0.2,
-        random_state: Any = None,
-    ) -> None:
-        self.units, self.treatments, self.activation = units, treatments, activation
-        self.max_epochs, self.batch_size, self.patience = max_epochs, batch_size, patience
-        self.learning_rate, self.validation_fraction = learning_rate, validation_fraction
-        self.random_state = random_state
+    units: Sequence[int] = (64, 64)
+    _: KW_ONLY
+    treatments: Sequence[Treatment] = ()
+    activation: str = "elu"
+    max_epochs: int = 300
+    batch_size: int = 64
+    patience: int = 20
+    learning_rate: float = 0.003
+    validation_fraction: float = 0.2
+    random_state: Any = None
 
     def _train(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, task: AnyTask, strata: Any) -> None:
         """Set every fitted attribute, from X (n, features) and the target's values (n,)."""
@@ -221,6 +216,7 @@ def validate_rows(
     return X[counted], y[counted], weights[counted] / weights[counted].mean()
 
 
+@dataclass(eq=False, repr=False)
 class GengapClassifier(ClassifierMixin, NetworkEstimator):
     """A network as a scikit-learn classifier, for two or more classes, with a verdict on its training.
 
@@ -256,32 +252,8 @@ class GengapClassifier(ClassifierMixin, NetworkEstimator):
     (array([0, 1]), 'underfit')
     """
 
-    def __init__(
-        self,
-        units: Sequence[int] = (64, 64),
-        *,
-        treatments: Sequence[Treatment] = (),
-        activation: str = "elu",
-        max_epochs: int = 300,
-        batch_size: int = 64,
-        patience: int = 20,
-        learning_rate: float = 0.003,
-        validation_fraction: float = 0.2,
-        class_weight: Any = None,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            units,
-            treatments=treatments,
-            activation=activation,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            patience=patience,
-            learning_rate=learning_rate,
-            validation_fraction=validation_fraction,
-            random_state=random_state,
-        )
-        self.class_weight = class_weight
+    _: KW_ONLY
+    class_weight: Any = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GengapClassifier:
         """Train the network.
