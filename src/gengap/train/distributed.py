@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
 import traceback
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -32,7 +32,6 @@ from gengap.train.local import WAKE_SECONDS, CompletedTrial, PendingTrial, warn_
 from gengap.train.types import TrainResult, output_shape
 
 ANSWER_SECONDS = 15  # how long a cluster may take to answer and to offer a worker
-POLL_SECONDS = 0.05  # between two questions whether Dask has finished a trial
 TRIES = 3  # how often a trial is tried again when its worker dies; Dask's schedulers have the same default
 START = {
     "dask": "start one with dask scheduler, and dask worker ADDRESS",
@@ -138,85 +137,33 @@ def _run_tasks(
 
     expected = _machine_versions()
     waiting = iter([(cloudpickle.dumps(trial.build), trial.run, trial.seed, expected) for trial in left.values()])
-    with (_dask if cluster.backend == "dask" else _ray)(cluster.address, rows) as tasks, _own_errors(cluster):
-
-        def submit_next(count: int) -> None:
-            for task in islice(waiting, count):
-                tasks.submit(*task)
-
-        submit_next(jobs or len(left))
-        while tasks.running and not interrupt.is_set():
-            for result in tasks.results():
-                submit_next(1)
-                yield result
-
-
-class _DaskTasks:
-    """Tasks on a Dask cluster. `running` is the number of tasks that were submitted and have not returned."""
-
-    def __init__(self, client: Any, rows: tuple[Rows, Rows]) -> None:
-        from distributed import as_completed
-
-        self._client, self.running = client, 0
-        (self._rows,) = client.scatter([rows], broadcast=True, hash=False)
-        self._completed: Any = as_completed(loop=client.loop)
-
-    def submit(self, *arguments: Any) -> None:
-        self._completed.add(self._client.submit(_train, *arguments, self._rows, pure=False))
-        self.running += 1
-
-    def results(self) -> Sequence[_TaskResult]:
-        if not (done := self._completed.next_batch(block=False)):
-            time.sleep(POLL_SECONDS)
-        self.running -= len(done)
-        return [future.result() for future in done]
-
-
-class _RayTasks:
-    """Tasks on a Ray cluster, with the same methods as `_DaskTasks`."""
-
-    def __init__(self, rows: tuple[Rows, Rows]) -> None:
-        import ray
-
-        self._task: Any = ray.remote(num_cpus=1, max_retries=TRIES)(_train)
-        self._rows = ray.put(rows)
-        self._references: list[Any] = []
-
-    @property
-    def running(self) -> int:
-        return len(self._references)
-
-    def submit(self, *arguments: Any) -> None:
-        self._references.append(self._task.remote(*arguments, self._rows))
-
-    def results(self) -> Sequence[_TaskResult]:
-        import ray
-
-        done, self._references = ray.wait(self._references, num_returns=1, timeout=WAKE_SECONDS)
-        return ray.get(done)
-
-    def cancel(self) -> None:
-        import ray
-
-        for reference in self._references:
-            ray.cancel(reference, force=True)
+    connect = _dask if cluster.backend == "dask" else _ray
+    with connect(cluster.address, rows) as submit, _own_errors(cluster):
+        running = {submit(*task) for task in islice(waiting, jobs or len(left))}
+        while running and not interrupt.is_set():
+            done, running = wait(running, WAKE_SECONDS, FIRST_COMPLETED)
+            for future in done:
+                running |= {submit(*task) for task in islice(waiting, 1)}
+                yield future.result()
 
 
 @contextmanager
-def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_DaskTasks]:
+def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[Callable[..., Future[_TaskResult]]]:
     """Connect to Dask. What still runs at the end is given up: its scheduler drops what no client waits for."""
     from distributed import Client
 
     with _clear_error("dask", address):
-        client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
+        client: Any = Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
     with client:
         with _clear_error("dask", address):
             client.wait_for_workers(1, timeout=ANSWER_SECONDS)
-        yield _DaskTasks(client, rows)
+        (there,) = client.scatter([rows], broadcast=True, hash=False)
+        executor = client.get_executor(pure=False)
+        yield lambda *task: executor.submit(_train, *task, there)
 
 
 @contextmanager
-def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_RayTasks]:
+def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[Callable[..., Future[_TaskResult]]]:
     """Connect to Ray, unless the program is connected already. What still runs at the end is given up."""
     import ray
 
@@ -226,11 +173,21 @@ def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_RayTasks]:
             _check_listening(address)
             ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
     try:
-        tasks = _RayTasks(rows)
+        train: Any = ray.remote(num_cpus=1, max_retries=TRIES)(_train)
+        there, running = ray.put(rows), dict[Future[_TaskResult], Any]()
+
+        def submit(*task: Any) -> Future[_TaskResult]:
+            reference = train.remote(*task, there)
+            future = reference.future()
+            running[future] = reference
+            future.add_done_callback(running.pop)
+            return future
+
         try:
-            yield tasks
+            yield submit
         finally:
-            tasks.cancel()
+            for reference in list(running.values()):
+                ray.cancel(reference, force=True)
     finally:
         if connects:
             ray.shutdown()
