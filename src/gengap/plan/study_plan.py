@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from gengap.errors import PlanError, did_you_mean
 from gengap.models.treatment_base import check_compatible
 from gengap.models.treatments import AnyTreatment
-from gengap.options.spec import Precision, Preparation, Stop
+from gengap.options.spec import Preparation
 from gengap.plan.added_trials import Growth
 from gengap.plan.run_names import RESERVED, ROWS, check_run_name, figure_name, group_and_label, matches
 from gengap.plan.toml_errors import explain, suggest
@@ -115,13 +116,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         )
         return msgspec.structs.replace(self, recipe=recipe, trials=trials)
 
-    def with_stop(self, stop: Stop) -> Plan:
-        """Return the same plan, whose trials end by "patience" alone or also by a settled "verdict"."""
-        return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, stop=stop))
-
-    def with_precision(self, precision: Precision) -> Plan:
-        """Return the same plan with the operands of large products rounded or not."""
-        return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, precision=precision))
+    def with_recipe(self, **changes: Any) -> Plan:
+        """Return the same plan with these fields of its recipe."""
+        return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, **changes))
 
     @property
     def runs_with_treatments(self) -> tuple[str, ...]:

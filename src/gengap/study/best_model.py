@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from gengap.analysis.recommend import Recommendation
@@ -26,8 +25,7 @@ from gengap.study.folder import StudyFolder
 from gengap.study.scheduler import Scheduler
 from gengap.tasks import OwnLoss
 from gengap.train.baselines import Baseline, refit
-from gengap.train.local import BuildTrial, BuiltTrial, PendingTrial
-from gengap.train.stopping import NEVER
+from gengap.train.local import PendingTrial
 
 MARGIN = 1.5  # time for a second training, as a multiple of the first one's
 
@@ -119,9 +117,9 @@ def _refit_trial(scheduler: Scheduler, run: str, folder: StudyFolder) -> Iterato
         assert best is not None
         fingerprint = scheduler.fingerprint(trial, seed, rows_of="all", epochs=str(best + 1))
         if folder.read_fold(run, number, fingerprint, 1) is None:
-            one = scheduler.pending(trial, seed, fingerprint)
-            one = replace(one, build=FixedEpochs(one.build, best + 1), on_progress=None, on_start=None)
-            one = replace(one, checkpoints=folder.fold_checkpoints(run, number, fingerprint))
+            one = scheduler.pending(trial, seed, fingerprint, epochs=best + 1)
+            checkpoints = folder.fold_checkpoints(run, number, fingerprint)
+            one = replace(one, checkpoints=checkpoints, on_progress=None, on_start=None)
             _train_on_all_rows(scheduler, one, number, fingerprint, folder)
         trained = folder.read_fold(run, number, fingerprint, 1) is not None
         yield folder.fold_file(run, number, ".keras") if trained else folder.model_file(run, seed)
@@ -137,17 +135,3 @@ def _train_on_all_rows(
             if each.result.stopped not in ("interrupted", "diverged"):
                 model = scheduler.exported(one.run, each.model)
                 folder.save_fold(one.run, number, fingerprint, np.zeros((1, 1)), *model)
-
-
-@dataclass(frozen=True)
-class FixedEpochs:
-    """Builds a trial that is trained for `epochs` epochs of its schedule, and keeps the last weights."""
-
-    build: BuildTrial
-    epochs: int
-
-    def __call__(self, train: Rows, validation: Rows) -> BuiltTrial:
-        """Return the trial as `build` does, with another end."""
-        built = self.build(train, validation)
-        rule = msgspec.structs.replace(built.config.stopping, patience=NEVER, restore_best=False)
-        return replace(built, config=replace(built.config, epochs=self.epochs, stopping=rule, is_settled=None))

@@ -39,6 +39,7 @@ from gengap.train.baselines import Baseline, fit_baselines, refit
 from gengap.train.checkpoint import fingerprint
 from gengap.train.local import BuiltTrial, CompletedTrial, PendingTrial, run_trials, steps_per_epoch, with_auc
 from gengap.train.precision import resolve_precision, trial_precision
+from gengap.train.stopping import NEVER
 from gengap.train.types import Progress, TrainConfig, TrainResult, recorded_rows
 
 if TYPE_CHECKING:
@@ -293,12 +294,13 @@ class Scheduler:
             expected = {(trial.run, seed): self.fingerprint(trial, seed) for trial, seed in saved}
             self.folder.check_trials(expected, self.dataset.target)
 
-    def pending(self, trial: Trial, seed: int, fingerprint: str) -> PendingTrial:
-        """Return the trial with that seed, ready to be trained."""
+    def pending(self, trial: Trial, seed: int, fingerprint: str, epochs: int | None = None) -> PendingTrial:
+        """Return the trial with that seed, ready to be trained; for `epochs` see `TrialFactory`."""
         parameters = self._parameters(trial)
         checkpoints = self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None
         models, units = self.user_models, self.dataset.validation_units
-        build = TrialFactory(trial, self.plan.recipe, seed, self.dataset.task, models, self.precision, units)
+        recipe, task = self.plan.recipe, self.dataset.task
+        build = TrialFactory(trial, recipe, seed, task, models, self.precision, units, epochs)
         start = partial(self.display.starting, trial.run, seed)
         return PendingTrial(trial.run, seed, parameters, build, self._on_progress, checkpoints, start)
 
@@ -346,7 +348,8 @@ class Scheduler:
 class TrialFactory:
     """Builds the model of one trial and seed from rows. It can be pickled and called on another machine.
 
-    So it has the precision that this machine chose: another machine's CPU may be another.
+    So it has the precision that this machine chose: another machine's CPU may be another. With `epochs` it is
+    trained for so many epochs of its schedule, and keeps the last weights.
     """
 
     trial: Trial
@@ -356,6 +359,7 @@ class TrialFactory:
     user_models: TrialModels | None
     precision: ProductPrecision = "float32"
     units: Units | None = None
+    epochs: int | None = None
 
     def __call__(self, train: Rows, validation: Rows) -> BuiltTrial:
         """Return the model with its rows and settings; the trial may use a share of the training rows."""
@@ -384,6 +388,9 @@ class TrialFactory:
             row_values=values,
             averaged=averages_weights(trial.treatments),
         )
+        if self.epochs is not None:
+            rule = msgspec.structs.replace(recipe.stopping, patience=NEVER, restore_best=False)
+            config = replace(config, epochs=self.epochs, stopping=rule, is_settled=None)
         return BuiltTrial(model, train, config)
 
 

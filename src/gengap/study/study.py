@@ -181,8 +181,8 @@ def _adapt(plan: Plan, run: RunSpec, *, cloned: bool) -> tuple[Plan, tuple[str, 
     """Return the plan as the options change it, and the runs that a user's models leave out."""
     plan = plan.only(run.only) if run.only else plan
     plan = plan.with_max_epochs(run.max_epochs) if run.max_epochs else plan
-    plan = plan.with_stop(run.stop) if run.stop else plan
-    plan = plan.with_precision(run.precision) if run.precision else plan
+    given = {"stop": run.stop, "precision": run.precision}
+    plan = plan.with_recipe(**{name: value for name, value in given.items() if value})
     return (plan, ()) if run.model is None or cloned else (plan.without_treatments(), plan.runs_with_treatments)
 
 
