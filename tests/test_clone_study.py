@@ -289,7 +289,7 @@ def test_rows_that_cannot_be_used_say_why(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"x has rows of the shapes .* expected equal shapes"):
         load_given_rows(TRAIN, (X[:, :2], Y), spec)
     rows = load_given_rows((X, Y), None, DataSpec(train=60, validation=30))
-    assert (len(rows.train), len(rows.validation), rows.split.code) == (60, 30, "table-split-stratified")
+    assert (len(rows.train), len(rows.validation), rows.table.split.code) == (60, 30, "table-split-stratified")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -31,10 +31,10 @@ def test_a_group_stays_in_one_part() -> None:
     found = load_given_rows((X, Y), None, DataSpec(validation=50), groups=GROUPS)
     ours, theirs = GROUPS[rows_of(found.train)], GROUPS[rows_of(found.validation)]
     assert not set(ours) & set(theirs) and 30 <= len(theirs) <= 70 and len(ours) + len(theirs) == 200
-    assert found.split.code == "table-split-group" and found.units is not None
-    assert len(found.units) == len(set(theirs))
-    for code in range(len(found.units)):
-        assert len(set(theirs[found.units.codes == code])) == 1
+    assert found.table.split.code == "table-split-group" and found.validation_units is not None
+    assert len(found.validation_units) == len(set(theirs))
+    for code in range(len(found.validation_units)):
+        assert len(set(theirs[found.validation_units.codes == code])) == 1
     numbers = load_given_rows((X, X), None, DataSpec(), groups=GROUPS)
     assert not set(GROUPS[rows_of(numbers.train)]) & set(GROUPS[rows_of(numbers.validation)])
     few = load_given_rows((X, Y), None, DataSpec(rows=100), groups=GROUPS)
@@ -53,7 +53,11 @@ def test_an_npz_file_names_its_groups(tmp_path: Path) -> None:
         path, x=X[:90], y=Y[:90], who=Y[:90], x_validation=X[90:], y_validation=Y[90:], who_validation=X[90:, 0]
     )
     split = load_given_rows(path, None, DataSpec(group="who"))
-    assert split.units is not None and len(split.units) == 110 and split.split.code == "rows-split-given"
+    assert (
+        split.validation_units is not None
+        and len(split.validation_units) == 110
+        and split.table.split.code == "rows-split-given"
+    )
 
 
 def test_groups_that_cannot_be_used_say_why(tmp_path: Path) -> None:

@@ -52,9 +52,9 @@ def test_a_folder_may_bring_validation_images(tmp_path: Path, name: str) -> None
     write_images(tmp_path / "train", 3)
     write_images(tmp_path / name, 2)
     found = load_given_rows(tmp_path, None, DataSpec(), FORM)
-    assert (len(found.train), len(found.validation), found.split.code) == (9, 6, "rows-split-given")
+    assert (len(found.train), len(found.validation), found.table.split.code) == (9, 6, "rows-split-given")
     split = load_given_rows(tmp_path / "train", None, DataSpec(validation=3), FORM)
-    assert (len(split.train), len(split.validation), split.split.code) == (6, 3, "table-split-stratified")
+    assert (len(split.train), len(split.validation), split.table.split.code) == (6, 3, "table-split-stratified")
 
 
 def test_validation_images_of_another_folder_need_the_same_classes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from gengap.data.dataset import Dataset
 from gengap.data.encoding import Encoding
 from gengap.data.images import ImageForm, check_classes, image_classes, read_image_folder
-from gengap.data.rows import MAX_STRATA, Rows, aligned, check_finite, list_arrays, to_rows
+from gengap.data.rows import MAX_STRATA, Rows, check_finite, list_arrays, to_rows
 from gengap.data.sources import short_name
 from gengap.data.split import SplitSizes, split_at_random, split_by_group
 from gengap.data.stored_rows import StoredRows, store_batches
@@ -120,29 +120,16 @@ def find_groups(groups: Any, name: str | None, path: Path | None) -> ArrayGroups
 
 
 @dataclass(frozen=True, eq=False)
-class GivenRows:
-    """Rows of a user, with what is known of them.
+class GivenRows(Dataset):
+    """A user's rows. Their features are not prepared, and whether the task has classes is not known yet.
 
     Attributes:
-        name: A short name, safe as a folder.
-        origin: The path, or what kind of object was given.
         batch: Rows of a batch of the loader, if one was given.
-        classes: Names of the classes in the order of their labels, of a folder of images.
         words: The word of each token, by the number of the input that held texts.
-        units: Groups of the validation rows.
     """
 
-    name: str
-    origin: str
-    train: Rows
-    validation: Rows
-    split: Message
     batch: int | None = None
-    classes: tuple[str, ...] = ()
     words: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    units: Units | None = None
-    test: Rows | None = None
-    test_units: Units | None = None
 
 
 def load_given_rows(
@@ -186,7 +173,22 @@ def load_given_rows(
     origin = str(path) if path is not None else _kind(source)
     name = short_name(str(path)) if path is not None else "arrays"
     known = known and known.first(spec.rows)
-    given = GivenRows(name, origin, rows, rows, Message("rows-split-given"), batch, classes)
+    given = GivenRows(
+        name=name,
+        origin=origin,
+        columns=(),
+        target="y",
+        task=OwnLoss(classes=classes),
+        train=rows,
+        validation=rows,
+        test=None,
+        preparation="raw",
+        mean=np.zeros(0),
+        scale=np.ones(0),
+        encoding=Encoding(()),
+        table=_table(rows, Message("rows-split-given")),
+        batch=batch,
+    )
     if validation is None:
         return _with_tokens(_split(given, spec, known), texts)
     if spec.test:
@@ -196,7 +198,7 @@ def load_given_rows(
     _check_equal(rows, held_out)
     if known is not None:
         known.check(len(rows), len(held_out))
-    return _with_tokens(replace(given, validation=held_out, units=known and known.units()), texts)
+    return _with_tokens(replace(given, validation=held_out, validation_units=known and known.units()), texts)
 
 
 def _in_memory_or_stored(source: Any, spec: DataSpec) -> tuple[Rows, int | None]:
@@ -237,7 +239,8 @@ def _split(given: GivenRows, spec: DataSpec, groups: ArrayGroups | None) -> Give
     at_train, at_validation, at_test = map(np.sort, parts)
     units = groups and groups.units(at_validation)
     train, validation = rows.take(at_train), rows.take(at_validation)
-    found = replace(given, train=train, validation=validation, split=split, units=units)
+    table = _table(train, split)
+    found = replace(given, train=train, validation=validation, table=table, validation_units=units)
     if not sizes.test:
         return found
     return replace(found, test=rows.take(at_test), test_units=groups and groups.units(at_test))
@@ -248,8 +251,13 @@ def _split_stored(given: GivenRows, rows: StoredRows, sizes: SplitSizes) -> Give
     kept = sizes.train_rows(len(rows), given.origin)
     train, validation = rows.first(kept), rows.read([kept], [sizes.validation])
     test = rows.read([kept + sizes.validation], [sizes.test]) if sizes.test else None
-    split = Message("table-split-random", {"seed": SEED})
-    return replace(given, train=train, validation=validation, test=test, split=split)
+    table = _table(train, Message("table-split-random", {"seed": SEED}))
+    return replace(given, train=train, validation=validation, test=test, table=table)
+
+
+def _table(train: Rows, split: Message) -> TableSummary:
+    notes = (Message("rows-on-disk", {"rows": len(train)}),) if isinstance(train, StoredRows) else ()
+    return TableSummary(split=split, columns=(), repeated={}, notes=notes)
 
 
 def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
@@ -261,30 +269,6 @@ def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
     test = test[0] if test else None
     number = [is_text(array) for array in list_arrays(rows.train.x)].index(True)
     return replace(rows, train=train, validation=validation, test=test, words={number: words_of(texts)})
-
-
-def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
-    """Return the rows as a dataset, whose features are not prepared."""
-    stored = isinstance(rows.train, StoredRows)
-    notes = (Message("rows-on-disk", {"rows": len(rows.train)}),) if stored else ()
-    return Dataset(
-        name=rows.name,
-        origin=rows.origin,
-        columns=(),
-        target="y",
-        task=task,
-        train=rows.train if stored else rows.train.map(aligned),
-        validation=rows.validation,
-        test=rows.test,
-        preparation="raw",
-        mean=np.zeros(0),
-        scale=np.ones(0),
-        encoding=Encoding(()),
-        validation_units=rows.units,
-        test_units=rows.test_units,
-        test_digest="" if rows.test is None else rows.test.digest,
-        table=TableSummary(split=rows.split, columns=(), repeated={}, notes=notes),
-    )
 
 
 def _read(path: Path, images: ImageForm | None, most: int | None) -> tuple[Any, Any]:

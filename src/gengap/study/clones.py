@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from gengap.analysis.costly_rows import CostlyRows, ShownInput, find_costly_rows
-from gengap.data.arrays import GivenRows, dataset_of, load_given_rows
+from gengap.data.arrays import load_given_rows
 from gengap.data.images import ImageForm
-from gengap.data.rows import Rows
+from gengap.data.rows import Rows, aligned
+from gengap.data.stored_rows import StoredRows
 from gengap.errors import UsageError
 from gengap.options.named_objects import import_named
 from gengap.options.study_options import DataSpec
@@ -69,9 +69,11 @@ def load_for_clones(
             "expected an output for each class"
         )
     models.baselines = tuple(fit_own_baselines(in_memory, rows.validation, models.row_values, models.tokens))
-    task = OwnLoss(has_classes=bool(models.row_values.kind), classes=rows.classes)
+    train = rows.train if isinstance(rows.train, StoredRows) else rows.train.map(aligned)
+    task = OwnLoss(has_classes=bool(models.row_values.kind), classes=rows.task.classes)
+    dataset = replace(rows, train=train, task=task, test_digest="" if rows.test is None else rows.test.digest)
     plan = plan.with_applicable(models.applies, depth=models.repeats)
-    return dataset_of(rows, task), models, _with_batch(plan, rows)
+    return dataset, models, plan if rows.batch is None else plan.with_recipe(batch=rows.batch)
 
 
 def costly_rows(
@@ -130,10 +132,3 @@ def _image_form(model: ModelSource) -> ImageForm:
         )
     one_hot = first.compiled and first.loss is not None and RowValues(first.loss).kind == "one-hot"
     return ImageForm(tuple(inputs[0].shape[1:]), one_hot)
-
-
-def _with_batch(plan: Plan, rows: GivenRows) -> Plan:
-    """Take over the batch size of a loader."""
-    if rows.batch is None:
-        return plan
-    return msgspec.structs.replace(plan, recipe=msgspec.structs.replace(plan.recipe, batch=rows.batch))
