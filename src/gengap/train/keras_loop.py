@@ -19,7 +19,6 @@ from gengap.train.stopping import Stopping, StopReason
 from gengap.train.types import (
     HistoryRecorder,
     Permutations,
-    Progress,
     TrainConfig,
     TrainResult,
     clean_sample,
@@ -176,7 +175,8 @@ class _HistoryCallback(keras.callbacks.Callback):
         for name, value in clean.items():
             self._add("train", f"clean_{name}", value - penalties if name == "loss" else value)
         self._keep(epoch)
-        self._report(epoch, logs)
+        best = float("nan") if self._stopping.best is None else float(self._stopping.best)
+        self._record.report(epoch + 1, best, self._best, time.perf_counter() - self._started)
         self._decide(epoch, logs)
 
     def _add(self, split: str, metric: str, value: Any) -> None:
@@ -192,24 +192,6 @@ class _HistoryCallback(keras.callbacks.Callback):
         improved = self._stopping.best_epoch == epoch and epoch >= self._config.stopping.start_from_epoch
         self._best = epoch if improved else self._best
         self._record.keep(epoch, outputs[recorded_rows(len(outputs))], best=improved)
-
-    def _report(self, epoch: int, logs: dict[str, Any]) -> None:
-        if self._config.on_progress is None:
-            return
-        monitor, best = self._config.stopping.monitor, self._stopping.best
-        progress = Progress(
-            run=self._config.run,
-            seed=self._config.seed,
-            epoch=epoch + 1,
-            max_epochs=self._config.epochs,
-            train=float(logs[monitor]),
-            validation=float(logs[f"val_{monitor}"]),
-            best=float("nan") if best is None else float(best),
-            best_epoch=self._best,
-            seconds=time.perf_counter() - self._started,
-            history=self._record.history,
-        )
-        self._config.on_progress(progress)
 
     def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
         """Stop training that diverged, was interrupted, or whose verdict is settled."""

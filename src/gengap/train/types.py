@@ -161,6 +161,25 @@ class HistoryRecorder:
         outputs = np.stack([by_epoch[e] for e in epochs.tolist()]) if by_epoch else np.empty((0, 0))
         return PartialResult(self.history(), epochs, outputs)
 
+    def report(self, epoch: int, best: float, best_epoch: int | None, seconds: float) -> None:
+        """Report the progress after `epoch` epochs, if anybody wants to know it."""
+        config = self._config
+        if config.on_progress is None:
+            return
+        progress = Progress(
+            run=config.run,
+            seed=config.seed,
+            epoch=epoch,
+            max_epochs=config.epochs,
+            train=self._logs["train", config.stopping.monitor][-1],
+            validation=self._logs["validation", config.stopping.monitor][-1],
+            best=best,
+            best_epoch=best_epoch,
+            seconds=seconds,
+            history=self.history,
+        )
+        config.on_progress(progress)
+
     def finish(self, best_epoch: int | None, stopped: StopReason, seconds: float) -> TrainResult:
         """Return the result of the finished trial."""
         result = self.partial()

@@ -21,7 +21,7 @@ from gengap.models.keras_internals import initial_epoch, overrides_hook, reset_i
 from gengap.train.checkpoint import Checkpoint
 from gengap.train.jax.program import ChunkResult, ChunkState
 from gengap.train.stopping import StopReason
-from gengap.train.types import HistoryRecorder, Progress, TrainConfig, TrainResult, finite_best_epoch
+from gengap.train.types import HistoryRecorder, TrainConfig, TrainResult, finite_best_epoch
 
 Arrays = TypeVar("Arrays")
 
@@ -97,7 +97,9 @@ class TrialLoop:
 
     def judge(self, chunk: ChunkResult, stopped_by_callback: bool = False) -> None:
         """Report progress after an added chunk, decide whether the trial ends, and offer a checkpoint."""
-        self._report(chunk)
+        stopping = chunk.state.stopping
+        best = float(stopping.best) * (1 if self._config.stopping.mode == "min" else -1)
+        self._record.report(self.done, best, _epoch_or_none(stopping.epoch), self.seconds)
         why = self._stop_reason(chunk, stopped_by_callback)
         if why in (None, "interrupted"):
             self.offer_checkpoint(now=why is not None)
@@ -145,27 +147,6 @@ class TrialLoop:
         """Copy to the host all that later epochs depend on: programs take over the device's buffers."""
         arrays = [np.array(leaf) for leaf in jax.tree.leaves((self.state, self.epoch_state))]
         return Checkpoint(arrays, self._record.partial(), _epoch_or_none(self.state.stopping.epoch), self.seconds)
-
-    def _report(self, chunk: ChunkResult) -> None:
-        config = self._config
-        if config.on_progress is None:
-            return
-        latest = dict(zip(self._columns, np.asarray(chunk.logs)[int(chunk.done) - 1].tolist(), strict=True))
-        monitor = config.stopping.monitor
-        config.on_progress(
-            Progress(
-                run=config.run,
-                seed=config.seed,
-                epoch=self.done,
-                max_epochs=config.epochs,
-                train=latest["train", monitor],
-                validation=latest["validation", monitor],
-                best=float(chunk.state.stopping.best) * (1 if config.stopping.mode == "min" else -1),
-                best_epoch=_epoch_or_none(chunk.state.stopping.epoch),
-                seconds=self.seconds,
-                history=self._record.history,
-            )
-        )
 
 
 def _kind(array: Any) -> tuple[tuple[int, ...], str]:
