@@ -8,7 +8,7 @@ It does not depend on a language: the templates add the texts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -125,20 +125,21 @@ class TrialRow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def loss(self) -> float | None:
         """The mean of these losses."""
-        return float(np.mean(self.losses)) if self.losses else None
+        return _mean(self.losses)
 
     def mean(self, metric: str) -> float | None:
         """Return the mean over seeds of a validation metric at the best epochs."""
-        found = [
-            each for trial in self.trials if (each := trial.metrics.get("validation", {}).get(metric)) is not None
-        ]
-        return float(np.mean(found)) if found else None
+        return _mean(trial.metrics.get("validation", {}).get(metric) for trial in self.trials)
 
     @property
     def gap(self) -> float | None:
         """Validation minus training loss at the best epochs, as mean over seeds."""
-        gaps = [trial.gap for trial in self.trials if trial.gap is not None]
-        return float(np.mean(gaps)) if gaps else None
+        return _mean(trial.gap for trial in self.trials)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
