@@ -16,14 +16,13 @@ import pytest
 from gengap.report import conclusion_plots, plots
 from gengap.train import baselines
 
-ITERATIONS = 10  # of boosted trees, and number of extra trees
-EXTRA = dict(baselines.EXTRA)
+FEW = {"HistGradientBoosting": {"max_iter": 10}, "ExtraTrees": {"n_estimators": 10}}
 _trees = baselines._trees  # pyright: ignore[reportPrivateUsage]
 _save_figures, _save_plots = plots.save_figures, conclusion_plots.save_conclusion_plots
 
 
-def _few_trees(task: Any, settings: Any, seed: int) -> Any:
-    return _trees(task, {**settings, "max_iter": ITERATIONS}, seed)
+def _few_trees(kind: str, task: Any, settings: Any, seed: int) -> Any:
+    return _trees(kind, task, {**settings, **FEW[kind]}, seed)
 
 
 @contextmanager
@@ -31,7 +30,6 @@ def light_studies() -> Iterator[None]:
     """Let studies fit few trees and draw nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "_trees", _few_trees)
-        patch.setitem(baselines.EXTRA, "n_estimators", ITERATIONS)
         patch.setattr(baselines, "has_catboost", lambda: False)  # whether it is installed or not
         patch.setattr(plots, "save_figures", lambda *_, **__: [])
         patch.setattr(conclusion_plots, "save_conclusion_plots", lambda *_: [])
@@ -43,7 +41,6 @@ def studies_as_for_users() -> Iterator[None]:
     """Let studies fit all trees and draw all pictures, as for a user."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "_trees", _trees)
-        patch.setattr(baselines, "EXTRA", EXTRA)
         patch.setattr(plots, "save_figures", _save_figures)
         patch.setattr(conclusion_plots, "save_conclusion_plots", _save_plots)
         yield

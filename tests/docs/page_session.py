@@ -44,14 +44,14 @@ def light():
     """Without figures, and with few trees: both take seconds."""
     from gengap.train import baselines
 
-    def few_trees(task, settings, seed, build=baselines._trees):
-        return build(task, {**settings, "max_iter": 10}, seed)
+    def few_trees(kind, task, settings, seed, build=baselines._trees):
+        few = {"n_estimators" if kind == "ExtraTrees" else "max_iter": 10}
+        return build(kind, task, {**settings, **few}, seed)
 
     with (
         mock.patch("gengap.report.plots.save_figures", lambda *arguments, **options: []),
         mock.patch("gengap.report.conclusion_plots.save_conclusion_plots", lambda *arguments: []),
         mock.patch.object(baselines, "_trees", few_trees),
-        mock.patch.dict(baselines.EXTRA, n_estimators=10),
     ):
         yield
 

@@ -92,7 +92,7 @@ def fit_baselines(
     for each in settings:
         if fitted and not has_time(max(one.seconds for one in fitted)):
             break
-        fitted.append(_fit(TREES, make_pipeline(_trees(task, each, seed)), train, task))
+        fitted.append(_fit(TREES, make_pipeline(_trees("HistGradientBoosting", task, each, seed)), train, task))
     yield replace(_best(fitted, validation, task), seconds=sum(each.seconds for each in fitted))
     longest = max(one.seconds for one in fitted)
     if not thorough or len(train) > MANY_TREES_ROWS:
@@ -100,7 +100,7 @@ def fit_baselines(
     if has_catboost() and has_time(longest):
         yield _fit_catboost(train, validation, task, seed, has_time)
     if has_time(longest):
-        yield _fit(EXTRA_TREES, make_pipeline(_extra_trees(task, seed)), train, task)
+        yield _fit(EXTRA_TREES, make_pipeline(_trees("ExtraTrees", task, EXTRA, seed)), train, task)
 
 
 def _fit_catboost(
@@ -160,18 +160,12 @@ def _linear(task: AnyTask, train: Rows) -> Any:
     return Ridge(float(found.alpha_))
 
 
-def _trees(task: AnyTask, settings: Mapping[str, Any], seed: int) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+def _trees(kind: str, task: AnyTask, settings: Mapping[str, Any], seed: int) -> Any:
+    """Return scikit-learn's ensemble of a kind, such as "ExtraTrees", for the task."""
+    from sklearn import ensemble
 
-    kind = HistGradientBoostingClassifier if task.by_class else HistGradientBoostingRegressor
-    return kind(**settings, random_state=seed)
-
-
-def _extra_trees(task: AnyTask, seed: int) -> Any:
-    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
-
-    kind = ExtraTreesClassifier if task.by_class else ExtraTreesRegressor
-    return kind(**EXTRA, random_state=seed)
+    name = f"{kind}{'Classifier' if task.by_class else 'Regressor'}"
+    return getattr(ensemble, name)(**settings, random_state=seed)
 
 
 def _best(fitted: Sequence[Baseline], rows: Rows, task: AnyTask) -> Baseline:
