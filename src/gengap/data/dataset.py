@@ -127,6 +127,13 @@ class Dataset:
         labels = self.task.labels(self.train.y)
         return replace(self, train=replace(self.train, class_factors=balanced(labels, self.train.weights)))
 
+    def joined(self, *parts: Rows) -> Rows:
+        """Join parts of the rows for training, with class weights if the training rows have them."""
+        x, y = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y"))
+        weights = None if self.train.weights is None else np.concatenate([part.weights for part in parts])
+        found = replace(self, train=Rows(x, y, weights))
+        return found.train if self.train.class_factors is None else found.balanced().train
+
     def folds(self, count: int, seed: int = 0) -> Iterator[tuple[np.ndarray, Rows, Rows]]:
         """Yield folds for cross-validation: in each, some training rows change places with validation rows.
 
@@ -150,10 +157,7 @@ class Dataset:
         for _, validating in draw_folds(parts, len(ours), labels, seed)[:count]:
             staying = np.setdiff1d(np.arange(len(ours)), validating)
             coming = np.sort(random.permutation(len(theirs))[: len(validating)])
-            x = np.concatenate([ours.x[staying], theirs.x[coming]])
-            y = np.concatenate([ours.y[staying], theirs.y[coming]])
-            other = replace(self, train=Rows(x, y))
-            train = other.balanced().train if ours.class_factors is not None else other.train
+            train = self.joined(ours.take(staying), theirs.take(coming))
             yield validating, train, Rows(ours.x[validating], ours.y[validating])
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from gengap.analysis.recommend import Recommendation
-from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows
 from gengap.models.saved_baseline import for_raw_rows
 from gengap.models.saved_model import ModelCard
@@ -66,7 +65,8 @@ def _files(scheduler: Scheduler, run: str, folder: StudyFolder) -> Iterator[Path
             return
         assert scheduler.plan.growth is not None
         path = folder.fold_file(run, scheduler.plan.growth.folds, ".skops")
-        again = refit(scheduler.baselines[run], _all_rows(scheduler), scheduler.dataset.task)
+        dataset = scheduler.dataset
+        again = refit(scheduler.baselines[run], dataset.joined(dataset.train, dataset.validation), dataset.task)
         _save_baseline(scheduler, path, again, folder)
         yield path
         return
@@ -94,16 +94,6 @@ def _should_refit(scheduler: Scheduler, run: str) -> bool:
     return scheduler.budget is None or MARGIN * seconds <= scheduler.budget.left
 
 
-def _all_rows(scheduler: Scheduler) -> Rows:
-    """Return the training rows, then the validation rows."""
-    dataset = scheduler.dataset
-    train, validation = dataset.train, dataset.validation
-    weights = None if train.weights is None else np.concatenate([train.weights, validation.weights])
-    x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
-    joined = replace(dataset, train=Rows(x, y, weights))
-    return joined.train if train.class_factors is None else joined.balanced().train
-
-
 def _refit_trial(scheduler: Scheduler, run: str, folder: StudyFolder) -> Iterator[Path]:
     """Train a run again with every seed, and yield its model files.
 
@@ -129,7 +119,8 @@ def _train_on_all_rows(
     scheduler: Scheduler, one: PendingTrial, number: int, fingerprint: str, folder: StudyFolder
 ) -> None:
     """Train a trial on the training and validation rows, and save it like a fold unless it ended early."""
-    rows = (_all_rows(scheduler), scheduler.dataset.validation)
+    train, validation = scheduler.dataset.train, scheduler.dataset.validation
+    rows = (scheduler.dataset.joined(train, validation), validation)
     with closing(scheduler.run_pending([one], rows)) as completed:
         for each in completed:
             if each.result.stopped not in ("interrupted", "diverged"):
