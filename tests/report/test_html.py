@@ -188,6 +188,7 @@ def test_a_study_under_way_is_shown_with_the_curves_so_far() -> None:
     bare = StudySummary(source="x", rows={}, plan="quick", seconds=1.0, trials=())
     page = Read(render_main(study_page(bare, [history("sizes/Tiny", 0, 7, 3)], under_way=True), ENGLISH))
     assert "still running" in page.text and "sizes/Tiny" in page.text
+    assert "0:01 so far" in page.text and "took 0:01" not in page.text
     assert json.loads(page.scripts[0])["curves"]["sizes/Tiny"]["best"] is None
 
 
