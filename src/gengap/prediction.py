@@ -15,7 +15,7 @@ from gengap.data.sources import redact_address
 from gengap.data.sources.source import feature_batches
 from gengap.data.value_formats import UnreadableValueError
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
-from gengap.files.outputs import write_output
+from gengap.files.outputs import suggested_name, write_output
 from gengap.models.predictor import Predictor, load_predictor
 from gengap.models.saved_model import read_card
 from gengap.text.numbers import significant
@@ -67,7 +67,7 @@ def predict(
 
     path, out = Path(model), Path(out)
     if out.suffix.lower() not in WRITERS:
-        named = out.with_suffix(".parquet") if out.suffix else f"{out}.parquet"
+        named = suggested_name(out, ".parquet")
         raise UsageError(f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {named}")
     with write_output(out, "predict", [table], overwrite=overwrite, ending=out.suffix) as part:
         card = read_card(path)

@@ -66,8 +66,12 @@ TRAIN, TEST = np.arange(80), np.arange(80, 120)
         ),
         ({"cv": [1, 2]}, UsageError, "cv: expected pairs of indices: training rows and validation rows"),
         ({"min_effect": "a"}, UsageError, "min_effect is 'a'; expected a share of the loss"),
-        ({"random_state": "a"}, UsageError, "random_state is 'a'; expected a whole number of at least 0"),
+        ({"random_state": "a"}, UsageError, "random_state is 'a'; expected a whole number of 0 to 4,294,967,295"),
         ({"random_state": -1}, UsageError, "random_state is -1; expected"),
+        ({"random_state": 2**32}, UsageError, "expected a whole number of 0 to 4,294,967,295"),
+        ({"n_jobs": 0}, UsageError, "n_jobs is 0; expected a whole number of 1 to 1,000, or -1"),
+        ({"n_jobs": 10**9}, UsageError, "n_jobs is 1000000000; expected"),
+        ({"n_jobs": "2"}, UsageError, "n_jobs is '2'; expected"),
         ({"time": np.where(np.arange(ROWS) == 2, np.nan, 1.0)}, DataError, "time: 1 value is missing; leave"),
         (
             {"groups": [None, None, *range(ROWS - 2)]},

@@ -26,6 +26,7 @@ from gengap.errors import UsageError, shown
 
 KINDS: tuple[ReferenceName, ...] = ("linear", "trees")
 HOPE = (0.4, 0.95)  # probabilities of being better between which further folds are fitted
+MOST_JOBS = 1_000
 ENOUGH_ROWS = 200  # validation rows without a large loss that show more than luck
 
 
@@ -47,6 +48,7 @@ def run_check(
     make_thresholds(min_effect)
     check_complexity(complexity)
     seed = _whole_seed(seed)
+    _check_jobs(n_jobs)
     whole, metadata = estimator, {name: rows.get(name) for name in ("sample_weight", "groups")}
     estimator = resolve(estimator, X, y, metadata)
     if rows.get("cv") is None and not (scoring is None or scoring in BY_SCORING):
@@ -90,8 +92,16 @@ def _whole_seed(seed: Any) -> int:
     try:
         random = check_random_state(seed)
     except ValueError:
-        raise UsageError(f"random_state is {shown(seed)}; expected a whole number of at least 0") from None
+        raise UsageError(f"random_state is {shown(seed)}; expected a whole number of 0 to {2**32 - 1:,}") from None
     return int(seed) if isinstance(seed, Integral) else int(random.randint(2**31))
+
+
+def _check_jobs(jobs: object) -> None:
+    """Raise UsageError for a number of jobs that joblib or the machine can't take."""
+    if jobs is not None and not (isinstance(jobs, Integral) and jobs != 0 and int(jobs) <= MOST_JOBS):
+        raise UsageError(
+            f"n_jobs is {shown(jobs)}; expected a whole number of 1 to {MOST_JOBS:,}, or -1 for all cores"
+        )
 
 
 def _check_named(walk: Walk) -> None:

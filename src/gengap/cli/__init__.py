@@ -161,7 +161,9 @@ def _say_usage(error: Any) -> NoReturn:
         error.show()
     else:
         command = error.ctx.command_path if error.ctx is not None else "gengap"
-        typer.echo(f"gengap: {message.rstrip('.')}. For help: {command} -h", err=True)
+        typer.echo(
+            f"gengap: {message}{'' if message.endswith(('.', '?')) else '.'} For help: {command} -h", err=True
+        )
     sys.exit(error.exit_code)
 
 

@@ -42,6 +42,16 @@ def write_output(
         note_output(path, command)
 
 
+def suggested_name(path: Path, ending: str) -> Path:
+    """Return a path with another ending, for an error.
+
+    >>> [str(suggested_name(Path(each), ".csv")) for each in ("a.txt", "b.", "", "..")]
+    ['a.csv', 'b.csv', 'table.csv', 'table.csv']
+    """
+    name = path.name.rstrip(".")
+    return path.with_name(name).with_suffix(ending) if name else Path(f"table{ending}")
+
+
 def mark(command: str) -> str:
     """Return the text that marks a file as written by a command of gengap."""
     return f"written by gengap {command}"

@@ -104,7 +104,7 @@ def write_card(path: Path, card: ModelCard) -> None:
 
 def resolve(path: Path) -> Path:
     """Return the file of a model that is named without its ending, such as models/best; else the path."""
-    named = [path.with_name(path.name + ending) for ending in ENDINGS]
+    named = [path.with_name(path.name + ending) for ending in ENDINGS if path.name]
     return next((each for each in (path, *named) if _exists(each)), path)
 
 

@@ -119,6 +119,8 @@ class PlainCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments. For an unknown option the error suggests one only if its name is near."""
+        if "" in args:
+            raise typer.BadParameter("a word is empty, as of a shell variable that is not set", ctx)
         try:
             return super().parse_args(ctx, args)
         except Exception as error:  # Typer has no public name for an unknown option

@@ -27,8 +27,12 @@ BackendName = Literal["dask", "ray"]
 VerdictName = Literal["underfit", "good", "near-overfit", "overfit", "inconclusive"]
 RESTARTS = ("auto", "continue", "split")  # what to do where the epochs of a log start again
 
-Count = Annotated[int, msgspec.Meta(ge=1, extra={"expected": "a whole number of at least 1"})]
-CountOrZero = Annotated[int, msgspec.Meta(ge=0, extra={"expected": "a whole number of at least 0"})]
+LARGEST_COUNT, MOST_SEEDS = 10**12, 100_000
+Count = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_COUNT, extra={"expected": "a whole number of at least 1"})]
+CountOrZero = Annotated[
+    int, msgspec.Meta(ge=0, le=LARGEST_COUNT, extra={"expected": "a whole number of at least 0"})
+]
+Seeds = Annotated[int, msgspec.Meta(ge=1, le=MOST_SEEDS, extra={"expected": "a whole number of at least 1"})]
 MINUTES_PER_YEAR = 525_600
 Minutes = Annotated[
     float,
@@ -52,6 +56,7 @@ class Field(NamedTuple):
         kind: The type without None and without metadata, for example `int`.
         choices: The values that are allowed, if the type, or that of a dict's values, is a `Literal`.
         minimum: The smallest number that is allowed.
+        maximum: The largest one.
         expected: What the value must be, for errors; "" if the type says it.
         help: The help of the option.
         metavar: What the help calls the value.
@@ -61,6 +66,7 @@ class Field(NamedTuple):
     kind: Any
     choices: tuple[str, ...]
     minimum: float | None
+    maximum: float | None
     expected: str
     help: str
     metavar: str | None
@@ -134,6 +140,7 @@ def _field(hint: Any) -> Field:
         kind=kind,
         choices=choices,
         minimum=next((meta.ge for meta in metas if meta.ge is not None), None),
+        maximum=next((meta.le for meta in metas if meta.le is not None), None),
         expected=one_of(choices) if choices else extra.get("expected", ""),
         help=next(meta.description for meta in metas if meta.description),
         metavar=extra["metavar"],
@@ -156,6 +163,8 @@ def _convert(name: str, value: Any, field: Field) -> Any:
         for key, kind in value.items() if isinstance(value, dict) else ():
             if kind not in field.choices:
                 problem, found = f"{name} {key!r}: there is no kind", kind
+        if field.kind is int and isinstance(value, int) and field.maximum is not None and value > field.maximum:
+            raise UsageError(f"{problem} {value}, expected at most {field.maximum:,}") from None
         fix = f"expected {field.expected}.{did_you_mean(found, field.choices)}" if field.expected else error
         raise UsageError(f"{problem} {found!r}, {fix}") from None
 

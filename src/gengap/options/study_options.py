@@ -24,6 +24,7 @@ from gengap.options.spec import (
     Minutes,
     OnBadRow,
     Precision,
+    Seeds,
     Spec,
     Stop,
     TaskName,
@@ -139,7 +140,7 @@ class RunSpec(Spec, frozen=True, kw_only=True):
         out: Folder in which results are saved. Repeat the call to resume. Default: nothing is saved.
     """
 
-    seeds: Annotated[Count, describe("Repeat each trial with N seeds.")] = 1
+    seeds: Annotated[Seeds, describe("Repeat each trial with N seeds.")] = 1
     max_epochs: Annotated[Count | None, describe("Train no trial for more than N epochs.")] = None
     only: Annotated[str | None, describe('Only trials whose name matches, as in "sizes/*".', "PATTERN")] = None
     stop: Annotated[

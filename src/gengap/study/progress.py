@@ -25,6 +25,7 @@ from gengap.errors import StudyFolderError
 from gengap.files.limits import read_document
 from gengap.files.writing import ELSEWHERE, atomic_write, lock_holder, safe_join
 from gengap.history import write_histories
+from gengap.options.spec import MOST_SEEDS
 
 if TYPE_CHECKING:
     from gengap.analysis.summary import TrialSummary
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 LIVE, STATUS, CURVES = "live", "live/status.json", "*.seed*.parquet"
 SECONDS, MOST_EPOCHS = "gengap.seconds", "gengap.epochs"  # in the metadata of a running trial's curves
-MOST_SEEDS = 100_000  # in a status file that is read
 EVERY_SECONDS = 1.0
 LARGEST_SHARE = 0.01  # of a trial's time for writing its curves
 
