@@ -110,7 +110,11 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path, monkeypatch: py
             1,
             "none.keras: there is no such file. Check",
         ),
-        (["diagnose", "nothing.csv", "--plot", "picture.bmp"], 2, "written as .png, .pdf or .svg"),
+        (
+            ["diagnose", "nothing.csv", "--plot", "picture.bmp"],
+            2,
+            "picture.bmp: expected a name that ends in .png, .pdf, .svg, such as picture.png",
+        ),
     ],
 )
 def test_a_mistake_is_one_clear_line(

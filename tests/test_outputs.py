@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import gengap
 from gengap.cli import app
 from gengap.data.sources import tables
-from gengap.errors import PlaceError
+from gengap.errors import PlaceError, UsageError
 from gengap.files import outputs
 
 # The words of each command, and the option that names the file. `{}` is a folder with the inputs below.
@@ -31,6 +31,7 @@ OUTPUTS = {
     "predict --out .csv": ["predict", "{}/study/models/best", "{}/table.csv", "--out"],
     "predict --out .arrow": ["predict", "{}/study/models/best", "{}/table.csv", "--out"],
     "report --out .html": ["report", "{}/study", "--out"],
+    "report --out .htm": ["report", "{}/study", "--out"],
     "diagnose --plot .png": ["diagnose", "{}/log.csv", "--plot"],
     "diagnose --plot .pdf": ["diagnose", "{}/log.csv", "--plot"],
     "diagnose --plot .svg": ["diagnose", "{}/log.csv", "--plot"],
@@ -90,6 +91,15 @@ def test_a_users_file_stays_unless_it_may_be_overwritten(case: str, place: Path,
     assert out.read_bytes() == USERS and list(tmp_path.iterdir()) == [out]
     assert run(place, case, out, "--overwrite") is None
     assert out.read_bytes() != USERS
+
+
+@pytest.mark.parametrize("case", OUTPUTS)
+def test_an_ending_of_another_kind_is_refused_before_any_work(case: str, place: Path, tmp_path: Path) -> None:
+    for name in ("out.txt", "out", "out."):
+        refused = run(place, case, tmp_path / name)
+        assert isinstance(refused, UsageError)
+        assert f"{tmp_path / name}: expected a name that ends in ." in str(refused)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(autouse=True)
@@ -251,7 +261,8 @@ def test_a_report_in_a_study_folder_is_written_again_but_a_users_page_stays(plac
     assert isinstance(CliRunner().invoke(app, ["report", str(folder)]).exception, PlaceError)
     assert (folder / "report.html").read_text() == "<p>mine</p>"
     refused = CliRunner().invoke(app, ["report", str(folder), "--out", str(folder / "study.json")]).exception
-    assert isinstance(refused, PlaceError)
+    assert isinstance(refused, UsageError)
+    assert (folder / "study.json").read_bytes() == (place / "study" / "study.json").read_bytes()
 
 
 # The words of each command, and what is in its answer. `{}` is a folder as above.

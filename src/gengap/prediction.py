@@ -15,7 +15,7 @@ from gengap.data.sources import redact_address
 from gengap.data.sources.source import feature_batches
 from gengap.data.value_formats import UnreadableValueError
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
-from gengap.files.outputs import suggested_name, write_output
+from gengap.files.outputs import TABLES, check_ending, write_output
 from gengap.models.predictor import Predictor, load_predictor
 from gengap.models.saved_model import read_card
 from gengap.text.numbers import significant
@@ -63,12 +63,10 @@ def predict(
     """
     import pyarrow as pa
 
-    from gengap.data.sources.tables import WRITERS, write_batches
+    from gengap.data.sources.tables import write_batches
 
     path, out = Path(model), Path(out)
-    if out.suffix.lower() not in WRITERS:
-        named = suggested_name(out, ".parquet")
-        raise UsageError(f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {named}")
+    check_ending(out, TABLES)
     with write_output(out, "predict", [table], overwrite=overwrite, ending=out.suffix) as part:
         card = read_card(path)
         copied, batches = feature_batches(table, card.encoding.schema, progress, ids)

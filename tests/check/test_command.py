@@ -104,7 +104,7 @@ def test_estimators_are_classes_objects_or_functions() -> None:
         ([*TREE, "--set", "max_depth=three"], 1, "fitted to 180 of the rows: The 'max_depth' parameter"),
         ([*TREE, "--set", "max_depth"], 2, "expected NAME=VALUE, as in max_depth=5"),
         ([*TREE, "--complexity", "leaves"], 2, "has no parameter 'leaves'"),
-        ([*TREE, "--report", "page.pdf"], 2, "page.pdf: the page is an .html file"),
+        ([*TREE, "--report", "page.pdf"], 2, "page.pdf: expected a name that ends in .html"),
         ([*TREE, "--report", "table.html", "--scoring", "acuracy"], 2, "Did you mean 'accuracy'?"),
         ([*TREE, "--address", "tcp://x:1"], 2, "without a backend"),
         ([*TREE, "--target", "bougth"], 2, "Did you mean 'bought'?"),

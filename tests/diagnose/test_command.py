@@ -130,7 +130,7 @@ def test_plot_draws_every_run(logs: list[str], tmp_path: Path) -> None:
 def test_plot_of_another_kind_is_refused(logs: list[str]) -> None:
     result = CliRunner().invoke(app, ["diagnose", logs[0], "--plot", "picture.bmp"])
     assert isinstance(result.exception, UsageError)
-    assert "picture.bmp: pictures are written as .png, .pdf or .svg" in str(result.exception)
+    assert "picture.bmp: expected a name that ends in .png, .pdf, .svg" in str(result.exception)
 
 
 def test_another_metric_and_threshold(logs: list[str], tmp_path: Path) -> None:

@@ -204,6 +204,14 @@ def test_another_target_is_named_first(tmp_path: Path) -> None:
         gengap.study(tmp_path / "t.csv", one, target="b", out=tmp_path / "runs")
     with pytest.raises(StudyFolderError, match=r"trained with target a \(now d\), max_epochs 8 \(now 7\)"):
         gengap.study(tmp_path / "t.csv", one.with_max_epochs(7), target="d", out=tmp_path / "runs")
+    other = Plan(name="other", trials=(Trial(run="sizes/B", units=(4,)),), recipe=PLAN.recipe)
+    results = (tmp_path / "runs" / "study.json").read_bytes()
+    with pytest.raises(StudyFolderError, match=r"sizes/A trained with target a \(now b\); name another"):
+        gengap.study(tmp_path / "t.csv", other, target="b", out=tmp_path / "runs")
+    with pytest.raises(StudyFolderError, match="sizes/A trained with other rows or columns; name another"):
+        gengap.study(tmp_path / "t.csv", other, target="a", train=30, out=tmp_path / "runs")
+    assert (tmp_path / "runs" / "study.json").read_bytes() == results
+    assert len(gengap.study(tmp_path / "t.csv", other, target="a", out=tmp_path / "runs").trials) == 1
 
 
 def test_a_folder_of_before_is_refused_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

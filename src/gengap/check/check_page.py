@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.diagnose.verdict import Verdict
-from gengap.files.outputs import write_output
+from gengap.files.outputs import PAGES, check_ending, write_output
 from gengap.report.html import render_static
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def write_page(
         texts: The texts of the page's language.
         overwrite: Whether another file may be replaced.
     """
+    check_ending(path, PAGES)
     pictures = {kind: _picture(axes) for kind, axes in plots.items()}
     values = {"verdict": verdict, "document": document, "pictures": pictures}
     with write_output(path, "check", overwrite=overwrite) as part:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from gengap.errors import DataError, UsageError
+from gengap.errors import DataError
 from gengap.options.command_line import (
     MinEffect,
     choice_option,
@@ -109,10 +109,9 @@ def check(
 
 def _check_page(report: Path, table: str, overwrite: bool) -> None:
     """Raise UsageError for a page that is no .html, and PlaceError for a file that should stay."""
-    from gengap.files.outputs import check_output
+    from gengap.files.outputs import PAGES, check_ending, check_output
 
-    if report.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{report}: the page is an .html file; name such a file")
+    check_ending(report, PAGES)
     check_output(report, "check", [table], overwrite=overwrite)
 
 

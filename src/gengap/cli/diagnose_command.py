@@ -8,7 +8,6 @@ from typing import Annotated, get_args
 import typer
 
 from gengap.cli.shared_options import Json, Overwrite
-from gengap.errors import UsageError
 from gengap.options.command_line import MinEffect, choice_option, print_json
 from gengap.options.spec import RESTARTS, VerdictName
 
@@ -47,11 +46,10 @@ def diagnose(
     FILE is what you have: console output of any framework, also pasted, a CSV, a model card, a log folder.
     """
     from gengap.diagnose import diagnose_files
-    from gengap.files.outputs import check_output
+    from gengap.files.outputs import PICTURES, check_ending, check_output
 
     if plot is not None:
-        if plot.suffix.lower() not in (".png", ".pdf", ".svg"):
-            raise UsageError(f"{plot}: pictures are written as .png, .pdf or .svg; name such a file")
+        check_ending(plot, PICTURES)
         check_output(plot, "diagnose", files, overwrite=overwrite)
     batch = diagnose_files(files, metric, min_effect, restart)
     if json:

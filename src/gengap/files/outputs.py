@@ -9,18 +9,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gengap.errors import PlaceError
+from gengap.errors import PlaceError, UsageError
 from gengap.files.checksums import file_digest
 from gengap.files.user_cache import private_folder
 from gengap.files.writing import atomic_write
 
 SEARCHED = 1 << 16  # bytes at each end of a file where the mark may be
-MARKED = (".html", ".parquet", ".png", ".pdf", ".svg")  # endings of files with a mark
+PAGES, PICTURES = (".html", ".htm"), (".png", ".pdf", ".svg")
 TABLES = (".parquet", ".csv", ".arrow", ".feather")
+MARKED = (*PAGES, *PICTURES, ".parquet")  # endings of files with a mark
 NOTES = "written"  # the folder of the notes in the cache folder
 MOST_NOTES = 1000  # then the oldest ones are deleted
 REPLACE = "Name another file, or add --overwrite (overwrite=True) to replace it"
@@ -42,14 +43,17 @@ def write_output(
         note_output(path, command)
 
 
-def suggested_name(path: Path, ending: str) -> Path:
-    """Return a path with another ending, for an error.
+def check_ending(path: Path, endings: Sequence[str]) -> None:
+    """Raise UsageError, which suggests a name, if a file to write has none of these endings.
 
-    >>> [str(suggested_name(Path(each), ".csv")) for each in ("a.txt", "b.", "", "..")]
-    ['a.csv', 'b.csv', 'table.csv', 'table.csv']
+    >>> check_ending(Path("a.txt"), (".csv",))
+    Traceback (most recent call last):
+    gengap.errors.UsageError: a.txt: expected a name that ends in .csv, such as a.csv
     """
-    name = path.name.rstrip(".")
-    return path.with_name(name).with_suffix(ending) if name else Path(f"table{ending}")
+    if path.suffix.lower() not in endings:
+        name = path.name.rstrip(".")
+        named = path.with_name(name).with_suffix(endings[0]) if name else f"table{endings[0]}"
+        raise UsageError(f"{path}: expected a name that ends in {', '.join(endings)}, such as {named}")
 
 
 def mark(command: str) -> str:

@@ -27,6 +27,7 @@ BackendName = Literal["dask", "ray"]
 VerdictName = Literal["underfit", "good", "near-overfit", "overfit", "inconclusive"]
 RESTARTS = ("auto", "continue", "split")  # what to do where the epochs of a log start again
 
+PLAIN: dict[Any, str] = {str: "text", int: "a whole number", float: "a number", bool: "True or False"}
 LARGEST_COUNT, MOST_SEEDS = 10**12, 100_000
 Count = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_COUNT, extra={"expected": "a whole number of at least 1"})]
 CountOrZero = Annotated[
@@ -141,7 +142,7 @@ def _field(hint: Any) -> Field:
         choices=choices,
         minimum=next((meta.ge for meta in metas if meta.ge is not None), None),
         maximum=next((meta.le for meta in metas if meta.le is not None), None),
-        expected=one_of(choices) if choices else extra.get("expected", ""),
+        expected=one_of(choices) if choices else extra.get("expected") or PLAIN.get(kind, ""),
         help=next(meta.description for meta in metas if meta.description),
         metavar=extra["metavar"],
     )

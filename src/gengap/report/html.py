@@ -25,7 +25,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gengap.analysis.effects import SizeAnalysis
-from gengap.files.outputs import write_output
+from gengap.files.outputs import PAGES, check_ending, write_output
 from gengap.report.page import GroupMember, Page, RankedRun, RunCurves
 from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
 from gengap.stats.comparison import Comparison
@@ -113,6 +113,7 @@ def write_report(page: Page, path: Path, lang: str | None = None, *, overwrite: 
 
     Raises PlaceError if another file is there, unless it may be overwritten.
     """
+    check_ending(path, PAGES)
     text = render(page, catalog(lang or default_language()))
     with write_output(path, "report", overwrite=overwrite) as part:
         part.write_text(text, encoding="utf-8", newline="\n")

@@ -43,7 +43,7 @@ from gengap.models.saved_baseline import save_baseline
 from gengap.models.saved_model import ENDINGS, ModelCard, saved_target, write_card
 from gengap.plan import Plan
 from gengap.train.baselines import CATBOOST, EXTRA_TREES, LINEAR, TREES
-from gengap.train.checkpoint import CheckpointFile, PartialResult, difference
+from gengap.train.checkpoint import CheckpointFile, PartialResult, difference, only_rows
 from gengap.train.types import TrainResult
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ class Results:
 
 
 class StudyFolder:
-    """The files of one study under `path`, which is created at the first write."""
+    """The files of one study under `path`, which is created at the first write, with their `checksums`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._checksums = Checksums(path)
+        self.checksums = Checksums(path)
 
     def trial_file(self, run: str, seed: int) -> Path:
         """Return the file of a finished trial."""
@@ -109,7 +109,7 @@ class StudyFolder:
         for path in (self.path / PAGE, *figures):
             if os.path.lexists(path) and not (path.is_file() and has_mark(path, MARKS[path.suffix])):
                 raise StudyFolderError(f"{path} is not by gengap, and the study may replace it. {ELSEWHERE}")
-        changed = [path for path in results if self._checksums.state(path) == "changed"]
+        changed = [path for path in results if self.checksums.state(path) == "changed"]
         if self.path / PLAN_FILE in changed:
             raise StudyFolderError(
                 f"{self.path / PLAN_FILE} was changed, and the study would replace it. Move it and use it with "
@@ -118,13 +118,9 @@ class StudyFolder:
         for path in changed:
             _warn(f"{path} is damaged or was changed: it is made again")
 
-    def drop_replaced_checksums(self) -> None:
-        """List every file only as it is now."""
-        self._checksums.drop_replaced()
-
     def _check_place(self, path: Path) -> None:
         """Raise StudyFolderError if something is at `path` that gengap did not write."""
-        if self._checksums.is_foreign(path):
+        if self.checksums.is_foreign(path):
             raise StudyFolderError(
                 f"{path} is not by gengap ({LIST} does not list it), and the study would replace it. {ELSEWHERE}"
             )
@@ -135,22 +131,25 @@ class StudyFolder:
         self._check_place(path)
         with atomic_write(path, ending) as part:
             yield part
-            self._checksums.add(path, part)
+            self.checksums.add(path, part)
 
     def _trial_files(self, run: str, seed: int) -> tuple[Path, Path, Path]:
         """Return the files of a finished trial, in the order in which they are written."""
         trial = self.trial_file(run, seed)
         return self.model_file(run, seed), trial.with_suffix(".npz"), trial
 
-    def check_trials(self, expected: Mapping[tuple[str, int], str] | None = None, target: str = "") -> None:
-        """Raise StudyFolderError if a trial saved here has another format, or another fingerprint than expected.
+    def check_trials(
+        self, expected: Mapping[tuple[str, int], str] | None = None, rows: str = "", target: str = ""
+    ) -> None:
+        """Raise StudyFolderError if a trial saved here has another format, another fingerprint, or other rows.
 
         Args:
-            expected: Fingerprints by run and seed. Default: only formats are checked, those of all trials.
+            expected: Fingerprints by run and seed. Default: only formats are checked.
+            rows: The digest of the rows, which those of any trial must have.
             target: The name of the target, for the error.
         """
         paths = {self.trial_file(*key): text for key, text in (expected or {}).items()}
-        for path in paths if expected is not None else (self.path / "trials").rglob("*.parquet"):
+        for path in (*paths, *sorted({*(self.path / "trials").rglob("*.parquet")} - paths.keys())):
             if not path.is_file() or PARTIAL_FILE.fullmatch(path.name):
                 continue
             try:
@@ -159,7 +158,11 @@ class StudyFolder:
                 raise
             except Exception:  # a damaged file is reported when its trial is needed
                 continue
-            if expected is not None and found != paths[path]:
+            if expected is None:
+                continue
+            if path not in paths:
+                paths[path], found = only_rows(found, rows), only_rows(found)
+            if found != paths[path]:
                 targets = (saved_target(self.model_file(summary.run, summary.seed)), target)
                 raise self._other_trial(summary.run, difference(found, paths[path], maker, targets))
 
@@ -172,7 +175,7 @@ class StudyFolder:
         Raises StudyFolderError for other trials or data.
         """
         files, path = self._trial_files(run, seed), self.trial_file(run, seed)
-        states = {each: self._checksums.state(each) for each in files}
+        states = {each: self.checksums.state(each) for each in files}
         for each, state in states.items():
             self._check_place(each)
             if state == "changed":
@@ -221,9 +224,9 @@ class StudyFolder:
     def read_fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
         """Return what `save_fold` saved; None if it is missing, damaged, or of another run."""
         path = self.fold_file(run, fold)
-        states = {each: self._checksums.state(each) for each in (self.fold_file(run, fold, ".keras"), path)}
+        states = {each: self.checksums.state(each) for each in (self.fold_file(run, fold, ".keras"), path)}
         for each, state in states.items():
-            if state == "changed" or self._checksums.is_lost(each):
+            if state == "changed" or self.checksums.is_lost(each):
                 _warn(f"{each} is missing, damaged or was changed: {run} is trained on this fold again")
                 return None
         # A damaged file raises errors of all kinds.
@@ -303,18 +306,8 @@ class StudyFolder:
 
     def results(self) -> Results:
         """Return the results of the finished study. Raises StudyFolderError, which names the file at fault."""
-        try:
-            what = (
-                None
-                if self.path.is_dir()
-                else "this is a file"
-                if self.path.exists()
-                else "there is no such folder"
-            )
-        except OSError as error:  # a name that is too long
-            what = error.strerror
-        if what is not None:
-            raise StudyFolderError(f"{self.path}: {what}; {EXPECTED}")
+        if not self.path.exists():
+            raise StudyFolderError(f"{self.path}: there is no such folder; {EXPECTED}")
         found: list[Any] = []
         readers = {
             RESULTS: _read_summary,

@@ -190,7 +190,7 @@ def write_results(study: Study, folder: StudyFolder) -> None:
     folder.write(PLAN_FILE, study.plan.to_toml().encode())
     study.report(folder.path / PAGE)
     folder.write(RESULTS, study.summary.to_json())
-    folder.drop_replaced_checksums()
+    folder.checksums.drop_replaced()
 
 
 def _write_logs(study: Study, logs: Path) -> None:

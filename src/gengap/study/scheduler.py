@@ -292,7 +292,7 @@ class Scheduler:
             keys = [(trial, seed) for trial in self.plan.sized_trials for seed in range(self.run.seeds)]
             saved = [(trial, seed) for trial, seed in keys if self.folder.trial_file(trial.run, seed).is_file()]
             expected = {(trial.run, seed): self.fingerprint(trial, seed) for trial, seed in saved}
-            self.folder.check_trials(expected, self.dataset.target)
+            self.folder.check_trials(expected, self.dataset.digest, self.dataset.target)
 
     def pending(self, trial: Trial, seed: int, fingerprint: str, epochs: int | None = None) -> PendingTrial:
         """Return the trial with that seed, ready to be trained; for `epochs` see `TrialFactory`."""

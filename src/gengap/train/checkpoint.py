@@ -132,6 +132,19 @@ def fingerprint(parts: Mapping[str, object]) -> str:
     return msgspec.json.encode({"trainer": TRAINING, **parts}, order="deterministic").decode()
 
 
+def only_rows(fingerprint: str, rows: str | None = None) -> str:
+    """Return the part of a fingerprint that says which rows were used, or that part for other `rows`.
+
+    >>> only_rows('{"rows":"0f","units":[16]}'), only_rows('{"rows":"0f"}', "1f"), only_rows("0123456789abcdef")
+    ('{"rows":"0f"}', '{"rows":"1f"}', '{}')
+    """
+    try:
+        parts = msgspec.json.decode(fingerprint, type=dict[str, Any])
+    except msgspec.DecodeError:
+        parts = {}
+    return msgspec.json.encode({"rows": rows or parts["rows"]} if "rows" in parts else {}).decode()
+
+
 def difference(then: str, now: str, by: str | None = None, targets: tuple[str, str] = ("", "")) -> str:
     """Describe what differs between a trial `then` (`by` a version of gengap) and `now`.
 
