@@ -75,3 +75,12 @@ def test_an_error_has_the_first_note_of_each_kind_in_their_order() -> None:
     with pytest.raises(UsageError) as caught:
         choose_curves(replace(log, notes=notes))
     assert str(caught.value).endswith(f" {notes[0]} {notes[1]}")
+
+
+def test_rewards_are_judged_only_by_name(tmp_path: Path) -> None:
+    lines = (f"Eval num_timesteps={e}000, episode_reward={50 + 9 * e}.5 +/- 3.20\n" for e in range(1, 9))
+    path = tmp_path / "train.log"
+    path.write_text("".join(lines), encoding="utf-8")
+    with pytest.raises(UsageError, match="its validation curves are rewards"):
+        choose_curves(read(path)[0])
+    assert choose_curves(read(path)[0], "episode_reward").higher_is_better

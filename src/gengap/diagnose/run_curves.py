@@ -296,6 +296,8 @@ def _title(log: Log) -> str:
 
 
 def _no_curves(log: Log, judged: list[str]) -> str:
+    if judged and all(map(REWARD.search, judged)):
+        return "its validation curves are rewards. To judge one, name it with --metric (metric=...)."
     if judged:
         return "none of its validation curves is a known loss or score. Name one with --metric (metric=...)."
     if any((parse(name) or ("", ""))[0] == "validation" for name in log.empty):

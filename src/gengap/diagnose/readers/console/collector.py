@@ -71,7 +71,9 @@ class Collector:
         """Read complete lines that no other line is written over."""
         self.end()
         for line, form in self._forms.with_lines(text):
-            if len(line) <= LONGEST and (named := self._above.with_name(line)) is not line:
+            if form and form.named:
+                self._above.clear()
+            elif len(line) <= LONGEST and (named := self._above.with_name(line)) is not line:
                 self.tables.headers.clear()
                 self._parse_line(Line(named))
                 continue

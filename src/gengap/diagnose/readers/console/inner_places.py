@@ -10,17 +10,27 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gengap.diagnose.metric_names import SPLITS
-from gengap.diagnose.readers.console.phrases import counter, is_metric, words
+from gengap.diagnose.readers.console.phrases import (
+    counter,
+    cut,
+    in_plain_english,
+    is_metric,
+    metric_name,
+    without_splits,
+    words,
+)
 
 _KIND = r"(epoch|step|iteration|iter|update)s?"
 _REMARK = r"(?:\s\((?:for|per) [a-z ]+\))?"  # loss (for one batch) at step 3
 NAMED = re.compile(
-    rf"{_REMARK}(?:^|\s)[,(]?\s*(?:(?:at|after|in|for|over|per|of|during)\s|@)\s*(?:the\s+)?(?:end\s+of\s+)?"
-    rf"(?:global[ _])?{_KIND}\s*(?:number|no\.?|#)?\s*$",
+    rf"{_REMARK}(?:^|\s)[,(]?\s*(?:(?:at|after|in|for|over|per|of|during)\s|@)\s*(?:(?:the|each)\s+)?(?:end\s+of\s+)?"
+    rf"(?:global[ _])?{_KIND}\s*(?:number|no\.?|[#\[(])?\s*$",
     re.I,
 )
 COUNTED = re.compile(r"(?:^|\s)(?:at|after|for)\s+$", re.I)
+COLON = re.compile(r"\s*(?:(?:batches|samples|images|examples|rows|sequences)\s*)?:\s*")  # loss of 9 batches: 0.5
 UNIT = re.compile(rf"\s*{_KIND}\b(?:\s+of\s+training\b)?", re.I)
+MOST = 40  # parts of a line; each place in it is read anew
 ENDS = {"value", "set", "data", "dataset"}  # of a name
 OF_TRAINING = re.compile(r"\s+of\s+training\b", re.I)
 
@@ -34,27 +44,35 @@ class InnerPlace(NamedTuple):
 
 
 def inner_place(texts: Sequence[str]) -> InnerPlace | None:
-    """Return the first place in the midst of a phrase, or None."""
-    for i in range(len(texts) - 1):
+    """Return the first place in the midst of a phrase, or None; in long lines there are none."""
+    for i in range(len(texts) - 1 if len(texts) <= MOST else 0):
         before, behind = texts[i], texts[i + 1]
         if named := NAMED.search(before):
             start, kind = named.start(), named[1]
-            rest = OF_TRAINING.sub("", behind, count=1) if OF_TRAINING.match(behind) else behind
+            rest = behind.lstrip("])") if before.endswith(("[", "(")) else behind
+            rest = rest[found.end() :] if (found := OF_TRAINING.match(rest)) else rest
         elif (counted := COUNTED.search(before)) and (unit := UNIT.match(behind)):
             start, kind, rest = counted.start(), unit[1], behind[unit.end() :]
+        elif COLON.fullmatch(behind) and i < len(texts) - 2 and _is_metric(before):
+            return InnerPlace("count", i, (*texts[:i], f"{before}: ", *texts[i + 2 :]))
         else:
             continue
         last = i == len(texts) - 2
         if (i > 0 and not before[:start].strip()) or (not last and _hangs(before[:start]) and not _names(rest)):
             joined = (*texts[:i], f"{before[:start]} {rest}", *texts[i + 2 :])
-            return InnerPlace(counter(kind) or "step", i, joined)
+            return InnerPlace(counter(kind) or kind, i, joined)
     return None
 
 
 def _hangs(text: str) -> bool:
     """Return whether a text ends in the name of a value that is still to come."""
-    named = words(text)
+    named = words(cut(text).name)
     return bool(named) and (named[-1] in ENDS or named[-1] in SPLITS or is_metric(named[-1]))
+
+
+def _is_metric(text: str) -> bool:
+    """Return whether a text ends in the name of a metric: `recall`, `Val f1 class`."""
+    return is_metric(without_splits(in_plain_english(metric_name(cut(text).name) or "")))
 
 
 def _names(text: str) -> bool:

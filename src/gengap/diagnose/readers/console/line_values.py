@@ -16,7 +16,6 @@ from gengap.diagnose.readers.console.phrases import (
     counter,
     cut,
     in_plain_english,
-    is_epoch_of_metric,
     is_index,
     is_metric,
     metric_name,
@@ -37,7 +36,6 @@ COUNTS = re.compile(
 COMPARED = re.compile(r"(?:[<>]=|<)\s*$")  # val_loss < 0.5 is a condition
 ON_SPLIT_BEHIND = re.compile(r"\s+([A-Za-z][\w .-]*?)\s+(?:\w+\s+)?on\s+(?:the\s+|an?\s+)?([A-Za-z-]+)\b")
 REVERSED = re.compile(r"\s+\(?([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
-COLON = re.compile(r"\s*(?:(?:batches|samples|images|examples|rows|sequences)\s*)?:\s*")  # loss of 9 batches: 0.5
 INDEX = re.compile(r"#\s*$")
 BAR_BEFORE = re.compile(r"\|\s*$")
 SPLITS_BEHIND = re.compile(rf"\W*(\w+)\s*(?:[,|]|{AND})\s*(\w+)\s*[)\]]?\s*(?:$|[,;|)])")  # 0.5/0.6 (train/val)
@@ -118,8 +116,6 @@ class _LineReader:
             split = self._behind[i]
             name = f"{split} {self._metric}".strip()
             self.found.append(MetricValue(i, name, canonical_name(split, self._metric), True, f"{name} behind"))
-        elif (name := name_of_step(self._texts, self._phrases, i - 1)) is not None:
-            self._take_behind_step(i, name)
         elif phrase.name in UNNAMED or self._has_name_behind(i - 1):
             self._take_unnamed(i)
         elif "," in phrase.separator and (behind := _reversed_on_split(self._texts, i)):
@@ -145,9 +141,8 @@ class _LineReader:
             or is_index(self._texts, self._phrases, i)
         )
         ranged = self._texts[i + 1].startswith("..") and self._texts[i + 1][2:3].isdigit()  # 0.00..155.00
-        epoch = counter(phrase.name) or is_epoch_of_metric(self._phrases, i)
         in_bar = BAR_BEFORE.search(self._texts[i]) and self._texts[i + 1].startswith(" [")
-        return bool(index or ranged or epoch or in_bar or COUNTS.match(self._texts[i + 1]))
+        return bool(index or ranged or counter(phrase.name) or in_bar or COUNTS.match(self._texts[i + 1]))
 
     def _meant(self, i: int) -> str | None:
         """Return the split and metric that "it" stands for: `Train loss was 0.5; on held-out data it was 0.6`."""
@@ -183,16 +178,6 @@ class _LineReader:
             self.found.append(last._replace(number=i, canonical=last.second, second=""))
         elif (reversed_value := _reversed(texts, i)) is not None:
             self.found.append(reversed_value)
-
-    def _take_behind_step(self, i: int, name: str) -> None:
-        """Take a number behind a name and the step, in place of the step: `Valid MRR at step 1000: 0.31`."""
-        plain = in_plain_english(name)
-        split = next(iter(splits_in_order(plain)), None)
-        canonical = canonical_name(split, without_splits(plain))
-        if self._is_last(i - 1):
-            self.found.pop()
-        if all(each.canonical != canonical for each in self.found):  # recall 5: 0.2 recall 10: 0.3: only the first
-            self.found.append(MetricValue(i, name, canonical, split is not None, name))
 
     def _take_named(self, i: int, name: str) -> None:
         """Take a number with a name."""
@@ -322,16 +307,6 @@ def _split_before(phrase: str, name: str) -> str | None:
     """Return the split that a phrase names before other words and its metric: `[dev evaluation] ave loss`."""
     known = phrase != name and is_metric(name) and len(words(phrase)) <= SENTENCE
     return split_of(METRIC_OF.sub("", phrase)) if known else None
-
-
-def name_of_step(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> str | None:
-    """Return the metric that a step, a count or an epoch stands behind, if its value follows."""
-    if i < 0 or i + 2 >= len(texts) or not phrases[i].name:
-        return None
-    if not (COLON.fullmatch(texts[i + 1]) or is_epoch_of_metric(phrases, i)):
-        return None
-    name = metric_name(phrases[i].name)
-    return name if name and is_metric(without_splits(in_plain_english(name))) else None
 
 
 def _repeated(phrases: Sequence[Phrase]) -> set[str]:

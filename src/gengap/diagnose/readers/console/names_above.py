@@ -49,13 +49,17 @@ class NamesAbove:
         self._numbers += 1
         return f"{name}: {found[1]}"
 
+    def clear(self) -> None:
+        """Forget the names: a line with values follows them."""
+        self._lines.clear()
+        self._numbers = 0
+
     def _note(self, line: str) -> None:
         plain = (quoted[1] if (quoted := QUOTED.fullmatch(line)) else line).strip(" \t\r=:*\"'|")
         if not plain:
             return
         if self._numbers or HAS_NUMBER.search(plain) or len(self._lines) >= MOST:
-            self._lines.clear()
-            self._numbers = 0
+            self.clear()
         self._lines.append(plain)
 
 

@@ -206,12 +206,6 @@ def counter(name: str) -> str | None:
     return next((kind for kind, known in kinds if last in known), None)
 
 
-def is_epoch_of_metric(phrases: Sequence[Phrase], i: int) -> bool:
-    """Return whether a number is an epoch, as in `loss over epoch 3: 0.5`, and no value: `loss over epoch: 0.5`."""
-    named = OVER_EPOCH.search(phrases[i].name) and not phrases[i].separator.strip(" #[(")
-    return bool(named) and i + 1 < len(phrases) and not phrases[i + 1].name
-
-
 def is_metric(text: str) -> bool:
     """Return whether a word is a known loss or score."""
     return direction(in_english(text.lower())) is not None

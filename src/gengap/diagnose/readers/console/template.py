@@ -13,7 +13,6 @@ from gengap.diagnose.readers.console.line_values import (
     BAR_BEFORE,
     SENTENCE,
     MetricValue,
-    name_of_step,
     read_values,
     with_lists,
 )
@@ -21,7 +20,6 @@ from gengap.diagnose.readers.console.phrases import (
     Phrase,
     counter,
     cut,
-    is_epoch_of_metric,
     is_index,
     is_metric,
     split_of,
@@ -114,7 +112,9 @@ def _with_place(rest: Template, place: Place) -> Template:
         for named in rest.values
     ]
     others = [each._replace(number=moved(each.number)) for each in rest.places]
-    known = any(each.kind == place.kind for each in others)
+    known = any(place.kind in (each.kind, "count") for each in others)
+    if place.kind == "count":  # recall 5: 0.2 recall 10: 0.3: only the first one counts
+        values = list({named.canonical: named for named in reversed(values)}.values())[::-1]
     return replace(
         rest,
         places=(*others, *([] if known else [place])),
@@ -194,8 +194,6 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
             continue  # epoch: 5, acc: 0.7, best acc: 0.8 at epoch: 3
         elif kind is not None:
             found.append(Place(kind, i, phrase.name))
-        elif not found and name_of_step(texts, phrases, i) is not None:
-            found.append(Place("epoch" if is_epoch_of_metric(phrases, i) else "count", i, ""))
         elif not phrase.name and not phrase.context and {place.kind for place in found} <= {"batch", "run"}:
             starts = all(not earlier.name and not earlier.context for earlier in phrases[:i])
             if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s|\([a-z]\)", texts[i + 1]):
