@@ -17,7 +17,6 @@ from gengap.models.treatment_base import Treatment, check_compatible
 
 PLACES = 10_007  # a prime above the number of places of a treatment
 SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
-ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention)
 TRAINING_ONLY = (
     *(keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D),
     *(keras.layers.SpatialDropout3D, keras.layers.GaussianNoise, MixupLayer, keras.layers.RandomFlip),
