@@ -13,7 +13,7 @@ SLOW_SECONDS = 0.5
 
 PAGE = """# How good the verdicts of a check are
 
-Made by `python -m benchmarks.checking --docs FILE` from one run. Don't edit it.
+Made by `python -m benchmarks.checking --docs FILE`.
 [Check an estimator](check.md) explains the verdicts.
 
 {tables}
