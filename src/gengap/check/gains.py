@@ -146,7 +146,7 @@ def gain(losses: np.ndarray, reference: np.ndarray, units: LossUnits) -> Gain:
     the mean over folds by 1 + folds * validation rows / training rows. That is the correlation of random splits,
     which share validation rows as well as training rows. The folds of cross-validation share training rows alone,
     which adds nothing for a stable estimator (Bayle et al. 2020), but does for one that is too simple. Half of this
-    correction gives intervals of advised gains that cover about as often as they say, with 0.98 to 1.07 times the
+    correction gives intervals of advised gains that cover about as often as they say, with 0.98 to 1.09 times the
     error (`benchmarks.checking`). Losses by fold keep all of it: they do not show how much their rows vary.
     """
     shared = units.tested & ~np.isnan(losses) & ~np.isnan(reference)
