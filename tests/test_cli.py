@@ -79,7 +79,7 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path, monkeypatch: py
         (["study", "collider", "more"], 2, "unexpected extra argument"),
         (["predict"], 2, "Missing argument 'MODEL'"),
         (["ingest", "t.csv"], 2, "Missing option '--out'"),
-        (["ingest", "t.csv", "-o", "/"], 2, "/: expected a name that ends in .parquet, such as table.parquet"),
+        (["ingest", "t.csv", "-o", "/"], 2, "/ is a folder, expected a file to write. Name one in it"),
         (["ingest", "t.csv", "-o", ""], 2, "a word is empty, as of a shell variable that is not set"),
         (["predict", "", "t.csv", "-o", "p.csv"], 2, "a word is empty"),
         (["predict", "/", "t.csv", "-o", "p.csv"], 2, "/: can't be used to predict"),

@@ -51,6 +51,8 @@ def check_ending(path: Path, endings: Sequence[str]) -> None:
     gengap.errors.UsageError: a.txt: expected a name that ends in .csv, such as a.csv
     """
     if path.suffix.lower() not in endings:
+        if path.is_dir():
+            raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
         name = path.name.rstrip(".")
         named = path.with_name(name).with_suffix(endings[0]) if name else f"table{endings[0]}"
         raise UsageError(f"{path}: expected a name that ends in {', '.join(endings)}, such as {named}")
