@@ -216,6 +216,13 @@ def test_rows_of_one_group_are_drawn_together() -> None:
     assert units(400).drawn_means(losses).std() == pytest.approx(losses.std() / 20, rel=0.2)
 
 
+@pytest.mark.parametrize(("groups", "draws"), [(None, 8000), (np.arange(8000) // 2, 4000)])
+def test_draws_of_many_rows_vary_as_much_though_some_rows_share_a_weight(groups: Any, draws: int) -> None:
+    many = LossUnits.of(inputs_of(8000, 5, groups=groups), by_row=True)
+    losses = np.random.default_rng(0).normal(size=(1, 4000)).repeat(2, axis=1)
+    assert many.drawn_means(losses).std() == pytest.approx(losses.std() / draws**0.5, rel=0.2)
+
+
 def test_a_setting_that_was_given_up_is_never_chosen() -> None:
     given_up = np.where(np.arange(10) % 5 < 2, 0.0, np.nan)
     weights = np.where(np.arange(10) % 2, 2.0, 0.0)

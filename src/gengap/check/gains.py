@@ -120,8 +120,9 @@ class LossUnits:
     @cached_property
     def _draws(self) -> tuple[np.ndarray, np.ndarray]:
         """The number of each unit's weight, of shape (units,), and these weights in each draw, (weights, DRAWS)."""
-        random, count = np.random.default_rng(0), len(self.fold)
-        code = random.permutation(count) % MOST_WEIGHTS if self.sampling is None else self.sampling.codes
+        random = np.random.default_rng(0)
+        unit = np.arange(len(self.fold)) if self.sampling is None else self.sampling.codes
+        code = random.permutation(unit.max() + 1)[unit] % MOST_WEIGHTS
         return code, random.exponential(size=(code.max() + 1, DRAWS))
 
 
