@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,20 @@ def test_a_study_goes_on_from_what_is_stored(tmp_path: Path) -> None:
     assert found.trials[0].began == again.trials[0].began  # it was not trained again
     assert found.summary.test is not None
     assert found.summary.baselines
+
+
+def test_reading_needs_little_memory_besides_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, path = np.arange(90_000, dtype=np.float32).reshape(30_000, 3), tmp_path / "a.rows"
+    stored.write_stored_rows(path, [Rows(x, x[:, 0])], lambda: stored.UNCHANGED, 0, len(x))
+    monkeypatch.setattr(stored, "READ_BYTES", 1_000)
+    rows = stored.open_stored_rows(path)[0]
+    tracemalloc.start()
+    found = rows.read([29_000, 0], [20_000, 10_000])  # the first block goes on at the first row
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.1 * (found.x.nbytes + found.y.nbytes)
+    assert found.y.tolist() == np.roll(rows.y, 1_000)[:20_000].tolist() + rows.y[:10_000].tolist()
+    np.testing.assert_array_equal(found.x, found.y[:, None] + np.arange(3))
 
 
 PEAK = """

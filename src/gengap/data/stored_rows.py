@@ -34,6 +34,7 @@ from gengap.files.user_cache import cache_folder
 from gengap.files.writing import atomic_write, explain_write_errors
 
 BUCKET_BYTES = 1 << 26  # shuffled in memory at once
+READ_BYTES = 1 << 20  # of records that are read at once: they stay in the processor's cache
 UNUSED_DAYS = 30  # stored rows that are unused for longer are removed when others are stored
 BUCKETS = 128  # for rows whose number is not known
 SAMPLE_ROWS = 200_000  # of stored rows, for methods that need all rows in memory
@@ -133,27 +134,32 @@ class StoredRows(Rows):
 
     def read(self, starts: Sequence[int], sizes: Sequence[int]) -> Rows:
         """Return blocks of rows, joined. A block that reaches the end continues at the first row."""
-        rows, step = sum(sizes), max(BUCKET_BYTES // self.row_bytes, 1)
+        rows = sum(sizes)
         kinds = {name: self.kind[name] for name in self.kind.names or ()}
         arrays = {name: np.empty((rows, *kind.shape), kind.base) for name, kind in kinds.items()}
+        records = np.empty(min(max(READ_BYTES // self.row_bytes, 1), max(sizes)), self.kind)
         done = 0
         with self.path.open("rb", buffering=0) as file:
             for start, size in zip(starts, sizes, strict=True):
                 for low, high in ((start, min(start + size, self.rows)), (0, start + size - self.rows)):
-                    for first in range(low, high, step):
-                        records = self._records(file, first, min(step, high - first))
+                    file.seek(self.begin + low * self.row_bytes)
+                    for first in range(low, high, len(records)):
+                        part = records[: high - first]
+                        _fill(file, part)
                         for name, array in arrays.items():
-                            array[done : done + len(records)] = records[name]
-                        done += len(records)
+                            array[done : done + len(part)] = part[name]
+                        done += len(part)
         by_place = partial(map_arrays, lambda place: arrays[place.field].reshape(rows, *place.shape))
         return Rows(*map(by_place, self.places))
 
-    def _records(self, file: IO[bytes], first: int, count: int) -> np.ndarray:
-        file.seek(self.begin + first * self.row_bytes)
-        found = np.fromfile(file, self.kind, count)
-        if len(found) < count:
+
+def _fill(file: IO[bytes], records: np.ndarray) -> None:
+    left = memoryview(records.view(np.uint8))  # pyright: ignore[reportArgumentType]  # no stub says so
+    while len(left):
+        read = file.readinto(left)  # pyright: ignore[reportAttributeAccessIssue]
+        if not read:
             raise EOFError(f"{file.name}: the file is cut off. Delete it: the same study writes it again")
-        return found
+        left = left[read:]
 
 
 def stored_path(digest: Any) -> Path:
