@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -297,3 +298,17 @@ def test_the_answer_and_nothing_else_goes_to_standard_output(command: str, place
 
 def test_every_command_has_an_answer() -> None:
     assert COMMANDS.keys() == ANSWERS.keys() | {"watch"}  # which ends when nobody watches any more
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"bytes", []])
+def test_what_is_no_path_is_told_by_the_arguments_name(wrong: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    calls: dict[str, Callable[[], object]] = {
+        "model": lambda: gengap.predict(wrong, "table.csv", out),
+        "out": lambda: gengap.predict("model", "table.csv", wrong),
+        "path": lambda: gengap.ingest("table.csv", wrong),
+        "plan": lambda: gengap.load_plan(wrong),
+    }
+    for name, call in calls.items():
+        with pytest.raises(UsageError, match=rf"^{name} is .*; expected a path"):
+            call()

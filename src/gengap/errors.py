@@ -22,9 +22,11 @@ Each message says what was received and where, what was expected, and how to fix
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Sequence
 from numbers import Integral
+from pathlib import Path
 
 LONGEST = 2_000  # characters of a message: a strange file may have millions of names, or names of megabytes
 PLAIN_KINDS = ("b", "i", "u", "f", "S", "U")  # of NumPy's types
@@ -225,3 +227,16 @@ def check_count(name: str, value: object) -> None:
     """Raise UsageError unless the value of an argument is a whole number of at least 1."""
     if not isinstance(value, Integral) or int(value) < 1:
         raise UsageError(f"{name} is {value!r}; expected a whole number of at least 1")
+
+
+def as_path(value: object, name: str) -> Path:
+    """Return the path that an argument of this name is. Raises UsageError if it is neither text nor a path.
+
+    >>> as_path(None, "out")
+    Traceback (most recent call last):
+    gengap.errors.UsageError: out is None; expected a path, such as "folder/name"
+    """
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str):
+        raise UsageError(f'{name} is {shown(value)}; expected a path, such as "folder/name"')
+    return Path(path)

@@ -14,7 +14,7 @@ from gengap.data.encoding import Category, Number, Step
 from gengap.data.sources import redact_address
 from gengap.data.sources.source import feature_batches
 from gengap.data.value_formats import UnreadableValueError
-from gengap.errors import BadRowError, GengapWarning, UsageError, shown
+from gengap.errors import BadRowError, GengapWarning, UsageError, as_path, shown
 from gengap.files.outputs import TABLES, check_ending, write_output
 from gengap.models.predictor import Predictor, load_predictor
 from gengap.models.saved_model import read_card
@@ -65,7 +65,7 @@ def predict(
 
     from gengap.data.sources.tables import write_batches
 
-    path, out = Path(model), Path(out)
+    path, out = as_path(model, "model"), as_path(out, "out")
     check_ending(out, TABLES)
     with write_output(out, "predict", [table], overwrite=overwrite, ending=out.suffix) as part:
         card = read_card(path)

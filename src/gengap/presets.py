@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from gengap.errors import PlanError, did_you_mean
+from gengap.errors import PlanError, as_path, did_you_mean
 from gengap.files.limits import read_document
 from gengap.models import treatments as t
 from gengap.plan import Growth, Plan, Recipe, Trial
@@ -210,6 +210,7 @@ def load_plan(plan: Plan | str | Path) -> Plan:
 
     Raises:
         PlanError: There is no such plan, or a field of it is wrong.
+        UsageError: `plan` is neither text, a path nor a plan.
 
     >>> load_plan("tutorial").recipe.stopping.patience
     200
@@ -221,7 +222,7 @@ def load_plan(plan: Plan | str | Path) -> Plan:
             raise PlanError(f"the plan {plan.name!r}: {error}") from None
     if str(plan) in PLANS:
         return PLANS[str(plan)]()
-    path = Path(plan)
+    path = as_path(plan, "plan")
     if path.suffix != ".toml":
         suggestion = did_you_mean(plan, PLANS)
         raise PlanError(f"there is no plan {str(plan)!r}, expected {', '.join(PLANS)} or a .toml file.{suggestion}")

@@ -15,6 +15,7 @@ from gengap.check.estimator_verdict import Facts, changed, changes_text
 from gengap.check.gains import gain
 from gengap.check.setting_losses import Evaluation
 from gengap.diagnose.verdict import Verdict
+from gengap.errors import as_path
 from gengap.report.verdict_table import SCHEMA, verdict_document
 from gengap.text.catalog import ENGLISH, Catalog, catalog, default_language
 from gengap.text.markup import Html, bullets, element, table
@@ -188,7 +189,7 @@ class CheckResult:
         texts = catalog(lang or default_language())
         plots = {kind: self.plot(kind=kind, lang=texts.code) for kind in kinds}
         document = self.to_dict() | {"path": list(self._path_rows(texts)), "given_up": self.some_given_up}
-        return write_page(self.verdict, document, plots, Path(path), texts, overwrite)
+        return write_page(self.verdict, document, plots, as_path(path, "path"), texts, overwrite)
 
     def __str__(self) -> str:
         return str(self.verdict)

@@ -16,7 +16,7 @@ from gengap.data.dataset import Dataset
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.trial_verdicts import trial_curves
 from gengap.diagnose.verdict import Verdict
-from gengap.errors import UsageError, counted, did_you_mean
+from gengap.errors import UsageError, as_path, counted, did_you_mean
 from gengap.history import History, write_histories
 from gengap.models.predictor import load_predictor
 from gengap.plan import Plan, Trial, group_and_label
@@ -131,7 +131,7 @@ class Study:
         from gengap.report.page import study_page
 
         page = study_page(self.summary, self.histories, self.plan.to_toml())
-        return write_report(page, Path(path), lang, overwrite=overwrite)
+        return write_report(page, as_path(path, "path"), lang, overwrite=overwrite)
 
 
 class TestPredictions(NamedTuple):

@@ -19,7 +19,7 @@ from gengap.data import collider
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import is_address, redact_address, remote, short_name, tables
 from gengap.data.sources.row_blocks import Progress, Reader, RowBlock, SkippedRow, accept_rows, check_batch
-from gengap.errors import DataError, UsageError, did_you_mean
+from gengap.errors import DataError, UsageError, as_path, did_you_mean
 from gengap.files.outputs import check_ending, write_output
 from gengap.options.spec import OnBadRow
 from gengap.options.study_options import DataOptions, DataSpec
@@ -202,7 +202,7 @@ def ingest(
         DataError: The rows can't be read.
     """
     spec = DataSpec(rows=rows, target=target, on_bad_row=on_bad_row)
-    check_ending(path := Path(path), (".parquet",))
+    check_ending(path := as_path(path, "path"), (".parquet",))
     with write_output(path, "ingest", [source], overwrite=overwrite, ending=path.suffix) as part:
         _, origin, reader = _find(source, spec.rows, seed, progress)
         if rows is None and is_collider(source):
