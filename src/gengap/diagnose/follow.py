@@ -89,8 +89,9 @@ class StreamLog(FollowedLog):
 
     def update(self, *, end: bool = False) -> bool:
         """Judge what was read; return whether there is a new verdict. Readings that take long are made rarely."""
-        if end and self._rest:
+        if end:
             self._collector.read([self._rest])
+            self._collector.end()
             self._rest = ""
         if self._collector.rows.points == self._points or (time.monotonic() < self._due and not end):
             return False

@@ -21,8 +21,9 @@ The grammar, line by line:
 - **Number in a name**: `acc(5) = 0.7`, `mAP(0.50, 11point) = 0.7`. A small first number is a part of the name.
 - **Names before a list**: `train acc, test acc | 0.5, 0.6`, `Train and Val loss: 0.5 and 0.6` and
   `RMSE(T V) 0.5 0.6` name as many numbers in order.
-- **Names above**: a number alone on its line belongs to the name alone on the line above. Of several names from
-  `Epoch` on, each names a number in turn.
+- **Names above**: a number alone on its line belongs to the name alone on the line above, and so do four and more
+  of training or validation. Of several names from `Epoch` on, each names a number in turn, if the first ones rise.
+- **Table across**: below a line of epochs (`epoch 1 2 3`), a line of as many numbers is a curve. See `across`.
 - **Bar**: of its states, the last one in an epoch counts. A bar that names a split alone is a heading.
 - **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`),
   sentences with a line of a log in backticks, messages of checkpoints, values that end above the first epoch, and a

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
+from gengap.diagnose.readers.console.across import Across
 from gengap.diagnose.readers.console.column_store import BAR, Column, ColumnStore
 from gengap.diagnose.readers.console.forms import (
     Form,
@@ -54,6 +55,7 @@ class Collector:
         self._forms = Forms()
         self._ends: set[str] = set()  # of lines with values
         self._above = NamesAbove()
+        self._across = Across()
         self._heading: str | None = None  # the split of a heading on the line above
         self._lent = False  # whether the split of the heading above counts for one line more
         self._labelled = False  # whether lines below the present heading name their split themselves
@@ -69,14 +71,15 @@ class Collector:
 
     def _read_lines(self, text: str) -> None:
         """Read complete lines that no other line is written over."""
-        self.end()
+        self._end_bar()
         for line, form in self._forms.with_lines(text):
-            if form and form.named:
-                self._above.clear()
-            elif len(line) <= LONGEST and (named := self._above.with_name(line)) is not line:
-                self.tables.headers.clear()
-                self._parse_line(Line(named))
+            is_short = len(line) <= LONGEST and not (form and form.named)
+            if is_short and self._above.take(line):
                 continue
+            if self._above.numbers or not is_short:
+                self._take_numbers_below()
+            if is_short:
+                self._above.note(line)
             found = form.pattern.fullmatch(line) if form and not self.tables.headers else None
             if form is None or found is None:
                 self._parse_line(Line(line))
@@ -91,12 +94,36 @@ class Collector:
             if found is not None:
                 self._take_known(form, found.groups(), shown.overwritten)
                 return
-        self.end()
+        self._end_bar()
         self._parse_line(shown)
         self.rows.overwritten = shown.overwritten
 
     def end(self) -> None:
-        """Take the last state of a progress bar."""
+        """Take what was held until the text's end: the last state of a progress bar, or a table."""
+        self._end_bar()
+        self._take_numbers_below()
+        self._take_table(*self._across.end())
+
+    def _take_numbers_below(self) -> None:
+        """Take the numbers below names that stand on lines of their own."""
+        names, rows = self._above.end()
+        if len(names) > 1:
+            self._take_table(names, rows)
+            return
+        for (number,) in rows:
+            self.tables.headers.clear()
+            self._parse_line(Line(f"{names[0]}: {number}"))
+
+    def _take_table(self, names: list[str], rows: list[list[str]]) -> None:
+        """Take a table whose cells do not stand in rows."""
+        if not rows:
+            return
+        self.tables.take_header(" | ".join(names), None)
+        for row in rows:
+            self.tables.take_row(" | ".join(row), False)
+        self.tables.headers.clear()
+
+    def _end_bar(self) -> None:
         if self._state is not None:
             form, numbers = self._state
             self._state = None
@@ -109,7 +136,7 @@ class Collector:
             other, last = self._state
             same = other.template is form.template and form.place(last) == form.place(numbers)
             if not (same and overwritten):
-                self.end()
+                self._end_bar()
         if overwritten:
             self._state = form, numbers
             return
@@ -163,6 +190,10 @@ class Collector:
         line = clean(shown.text)
         parts = n.NUMBER.split(without_bars(line))
         texts = tuple(parts[::2])
+        if self._across.take(texts, parts[1::2]):
+            return None
+        if self._across.names and line.strip() and not RULE.fullmatch(line):
+            self._take_table(*self._across.end())
         if len(texts) > MOST_NUMBERS and not self.tables.headers:
             return None
         template = self._templates.get(texts)
