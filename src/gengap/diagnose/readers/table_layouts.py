@@ -33,7 +33,8 @@ from gengap.text.catalog import Message
 FIRST_SET = re.compile(r"validation_0(?![0-9])")  # XGBoost's first set: a second one would make it training
 SETTING = re.compile(r"(rank|params?)(_|$)")  # columns of a search, with a row for each setting
 ITEM = re.compile(
-    r"(.*/)?((model|method|classifier|algorithm|file|image|sample|patient|subject)([ _]?(name|id))?|ids?)"
+    r"(.*/)?((model|method|classifier|algorithm|file|image|sample|patient|subject|student|participant)"
+    r"([ _]?(name|id))?|ids?)"
 )
 TIME = re.compile(r"\d[-/:.]\d+[-/:]\d")
 MOMENT = re.compile(r"epoch|step|iter|ckpt|checkpoint", re.IGNORECASE)

@@ -14,6 +14,7 @@ from gengap.diagnose.readers.console.line_values import MetricValue
 from gengap.diagnose.readers.console.screen import ESCAPE, GLYPHS, is_renamed
 from gengap.diagnose.readers.console.template import HELD_OUT, Template
 
+FAR = 10  # times smaller than its value, a number behind it is no average of it
 MOST = 20_000  # forms that are remembered
 RENEWED = {1, 8, 64}  # lines that a form did not fit, after which it is made anew
 NO_DIGITS = b"0123456789."
@@ -103,7 +104,9 @@ def _form(line: str, texts: tuple[str, ...], numbers: Sequence[str], template: T
     counted = (each for each in template.places if each.kind != "count" or not TIME.search(numbers[each.number]))
     progress = stands_in_bar(template, numbers)
     template = replace(template, places=tuple(counted))
-    values = [each for each in template.values if each.average or not _is_with_unit(numbers[each.number])]
+    values = [
+        each for each in template.values if each.average or each.second or not _is_with_unit(numbers[each.number])
+    ]
     plain = {} if template.best >= 0 else _plain_patterns(values, numbers)
     pattern = _pattern(line, texts, numbers, plain)
     if pattern is None:
@@ -141,12 +144,14 @@ def without_changes(template: Template, numbers: Sequence[str]) -> Template:
 
 
 def is_change(text: str, behind: str) -> bool:
-    """Return whether a number behind a value has a sign or a unit that the value lacks, or is 0 and it is not.
+    """Return whether a number behind a value has a sign or a unit that the value lacks, or is far smaller.
 
     In `loss 0.5 (80%)` the accuracy stands behind the loss. In `correct: 80 (80%)` it is the value's percentage.
     """
     percent = "%" in behind and "." in text and "%" not in text
-    return percent or (behind[0] in "+-" and text[0] not in "+-") or (n.value(behind) == 0 != n.value(text))
+    number, other = n.value(text), n.value(behind)
+    far = number is not None and other is not None and abs(other) * FAR < abs(number)
+    return percent or far or (behind[0] in "+-" and text[0] not in "+-")
 
 
 def average_of(text: str, behind: str) -> float | None:

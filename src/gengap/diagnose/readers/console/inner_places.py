@@ -27,7 +27,7 @@ NAMED = re.compile(
     rf"(?:global[ _])?{_KIND}\s*(?:number|no\.?|[#\[(])?\s*$",
     re.I,
 )
-COUNTED = re.compile(r"(?:^|\s)(?:at|after|for)\s+$", re.I)
+COUNTED = re.compile(r"(?:^|\s)(?:at|after|for|(over))\s+$", re.I)  # loss over 100 steps: not at one
 COLON = re.compile(r"\s*(?:(?:batches|samples|images|examples|rows|sequences)\s*)?:\s*")  # loss of 9 batches: 0.5
 UNIT = re.compile(rf"\s*{_KIND}\b(?:\s+of\s+training\b)?", re.I)
 MOST = 40  # parts of a line; each place in it is read anew
@@ -52,7 +52,7 @@ def inner_place(texts: Sequence[str]) -> InnerPlace | None:
             rest = behind.lstrip("])") if before.endswith(("[", "(")) else behind
             rest = rest[found.end() :] if (found := OF_TRAINING.match(rest)) else rest
         elif (counted := COUNTED.search(before)) and (unit := UNIT.match(behind)):
-            start, kind, rest = counted.start(), unit[1], behind[unit.end() :]
+            start, kind, rest = counted.start(), "count" if counted[1] else unit[1], behind[unit.end() :]
         elif COLON.fullmatch(behind) and i < len(texts) - 2 and _is_metric(before):
             return InnerPlace("count", i, (*texts[:i], f"{before}: ", *texts[i + 2 :]))
         else:

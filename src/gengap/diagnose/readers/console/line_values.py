@@ -277,7 +277,7 @@ def _has_several_names(texts: Sequence[str], phrases: Sequence[Phrase], first: i
     """
     names = [*phrases[first].context, phrases[first].name]
     metrics = [name for name in names if is_metric(without_splits(in_plain_english(metric_name(name) or "")))]
-    splits = {split for name in names if (split := split_of(name))}
+    splits = {split for name in names for split in splits_in_order(name)}
     if len(names) > 1 and (len(metrics) > 1 or len(splits) > 1):
         return True
     count, sign = len(phrases) - first, texts[first + 1].strip()

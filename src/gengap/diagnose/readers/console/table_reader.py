@@ -31,6 +31,7 @@ MARK = re.compile(r"\s*\[(?:\s*\d+%\s*|-+)\]\s+")  # [   10%      ], before a ro
 QUOTED = re.compile(r"(?:>\s?)+|\*\*")  # > | 1 | **0.5** |
 NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--", "#na#"}
 LABEL = re.compile(r"[^\W\d_]{2}")
+CODE = re.compile(r"[^\W\d_]\d+")  # of a person or a model
 OVERALL = NONE | {"all", "mean", "total", "average", "overall"}
 LONGEST_NAME = 60
 LETTERS = {"p": "precision", "r": "recall", "f": "f1"}  # columns of a parser, all three on held-out rows
@@ -289,7 +290,7 @@ class TableValues:
         if cells[-1]:
             self._fewest = last if self._fewest is None else min(last, self._fewest)
         counted = any(map(role, names))
-        if not counted and any(map(is_label, cells)):
+        if not counted and (CODE.fullmatch(cells[0]) or any(map(is_label, cells))):
             return True  # a row for each class
         self._rows.overwritten, self._rows.new = False, True
         if not counted:

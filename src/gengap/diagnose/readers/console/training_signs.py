@@ -24,7 +24,7 @@ from gengap.diagnose.readers.console.phrases import SETTINGS, Phrase, split_of, 
 LEAST = 4  # values of a curve without an epoch or step; fewer are results of models or tasks
 DIGITS = re.compile(r"\d+")
 NAMED = 0.8  # of the gaps between values, from which on lines of their own words name the values
-LABELS = SETTINGS | {"seed", "subject", "participant", "client", "repeat", "repetition", "bs"}
+LABELS = SETTINGS | {"seed", "subject", "layer", "model", "participant", "client", "repeat", "repetition", "bs"}
 EVALUATED = {"class", "threshold", "temperature", "sparsity", "sigma", "noise", "ratio", "horizon", "beam"}
 EVALUATED |= {"quantile"}  # these also change during training
 OF_DATA = re.compile(r"\s+of\s+(?:the\s+)?(?:train\w*\s+)?(?:data|rows|samples|examples|labels)\b", re.IGNORECASE)
