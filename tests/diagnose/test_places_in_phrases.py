@@ -40,6 +40,8 @@ def check(form: str, pairs: list[tuple[float, float]], end: str = "\n") -> None:
         "Model loss after {e} epochs (train): {t}\nModel loss after {e} epochs (val): {v}",
         "In epoch {e} the model reached a training loss of {t} and a validation loss of {v}.",
         "Loss: {t} Test loss: {v} after {e} epochs",
+        "loss at epoch {e} of 300 is {t}; val loss at epoch {e} of 300 is {v}",
+        "train loss in epoch {e}/300: {t}\nval loss in epoch {e}/300: {v}",
     ],
 )
 @given(pairs=PAIRS)
@@ -102,8 +104,31 @@ def test_a_table_may_have_a_cell_on_each_line(pairs: list[tuple[float, float]]) 
     assert found.validation.epochs.tolist() == list(range(1, len(pairs) + 1))
 
 
-def test_numbers_below_words_that_are_no_metric_are_no_curve() -> None:
-    assert read_console(["Temperature\n0.5\n0.4\n0.3\n0.2\n0.1\n"], "a.log") == []
+@pytest.mark.parametrize("names", ["Temperature", "Epoch\tTraining Loss\tValidation Loss", "Train loss, val loss"])
+def test_numbers_below_words_that_are_no_name_of_a_metric_are_no_curve(names: str) -> None:
+    assert read_console([f"{names}\n0.5\n0.4\n0.3\n0.2\n0.1\n"], "a.log") == []
+
+
+@given(pairs=PAIRS)
+def test_a_number_below_a_line_of_values_is_no_value(pairs: list[tuple[float, float]]) -> None:
+    check("Epoch {e} train loss {t} val loss {v}\n{e}", pairs)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Epoch {e}: train loss and accuracy: {t} and 0.5, val loss and accuracy: {v} and 0.6",
+        "Epoch {e} train loss and acc {t} 0.5 test loss and acc {v} 0.6",
+    ],
+)
+@given(pairs=PAIRS)
+def test_a_word_may_join_two_metrics(form: str, pairs: list[tuple[float, float]]) -> None:
+    check(form, pairs)
+
+
+@given(pairs=PAIRS)
+def test_a_shape_loss_is_a_loss_and_a_path_with_an_ampersand_no_table(pairs: list[tuple[float, float]]) -> None:
+    check("C:\\\\R&D\\\\m epoch {e} train_shape_loss {t} val_shape_loss {v}", pairs)
 
 
 @pytest.mark.parametrize(

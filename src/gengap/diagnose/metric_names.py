@@ -54,9 +54,9 @@ EVALUATED = ("dice", "psnr", "ssim")  # beside a loss that is called that of tra
 HELD_OUT = re.compile(r"(metrics|coco)/")  # YOLO's and MMDetection's scores on validation images
 NOT_A_METRIC = re.compile(  # times, rates, counters, spreads and running bests, in words joined by "_"
     r"(^|_)(lr|learning_rate|runtime|per_second|flos|grad_norm|(wall_?)?timer?|timestamp|seconds?|memory|momentum|"
-    r"hp_metric|vs_iterations|shape|std|stdv|stddev|best|weight_decay|num_\w+|"
+    r"hp_metric|vs_iterations|std|stdv|stddev|best|weight_decay|num_\w+|"
     r"(time|batch|reader|iter)_cost|throughput|clock)(_|$)"
-    r"|^((global_?)?steps?|epochs?|iter(ation)?s?|samples|tokens|)$"
+    r"|^((global_?)?steps?|epochs?|iter(ation)?s?|samples|tokens|)$|(^|(?<!loss)_)shape$"
 )
 CAMEL = re.compile(r"^(?i:(train|training|val|valid|validation|eval|test))(?=[A-Z][a-z])")
 SYMBOL = re.compile(  # Etrain, Ftest; Eval is a word

@@ -32,6 +32,7 @@ COLON = re.compile(r"\s*(?:(?:batches|samples|images|examples|rows|sequences)\s*
 UNIT = re.compile(rf"\s*{_KIND}\b(?:\s+of\s+training\b)?", re.I)
 MOST = 40  # parts of a line; each place in it is read anew
 ENDS = {"value", "set", "data", "dataset"}  # of a name
+TOTAL = re.compile(r"\s*(?:of|/)\s*")  # loss at step 50 of 300
 OF_TRAINING = re.compile(r"\s+of\s+training\b", re.I)
 
 
@@ -41,12 +42,14 @@ class InnerPlace(NamedTuple):
     kind: str
     number: int
     texts: tuple[str, ...]
+    width: int = 1  # numbers that are left out: two in `epoch 3 of 10`
 
 
 def inner_place(texts: Sequence[str]) -> InnerPlace | None:
     """Return the first place in the midst of a phrase, or None; in long lines there are none."""
     for i in range(len(texts) - 1 if len(texts) <= MOST else 0):
-        before, behind = texts[i], texts[i + 1]
+        width = 2 if i < len(texts) - 2 and TOTAL.fullmatch(texts[i + 1]) else 1
+        before, behind = texts[i], texts[i + width]
         if named := NAMED.search(before):
             start, kind = named.start(), named[1]
             rest = behind.lstrip("])") if before.endswith(("[", "(")) else behind
@@ -57,10 +60,10 @@ def inner_place(texts: Sequence[str]) -> InnerPlace | None:
             return InnerPlace("count", i, (*texts[:i], f"{before}: ", *texts[i + 2 :]))
         else:
             continue
-        last = i == len(texts) - 2
+        last = i + width == len(texts) - 1
         if (i > 0 and not before[:start].strip()) or (not last and _hangs(before[:start]) and not _names(rest)):
-            joined = (*texts[:i], f"{before[:start]} {rest}", *texts[i + 2 :])
-            return InnerPlace(counter(kind) or kind, i, joined)
+            joined = (*texts[:i], f"{before[:start]} {rest}", *texts[i + width + 1 :])
+            return InnerPlace(counter(kind) or kind, i, joined, width)
     return None
 
 

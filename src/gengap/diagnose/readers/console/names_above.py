@@ -30,7 +30,7 @@ MOST = 40  # names that are remembered
 MOST_NUMBERS = 1 << 20
 QUOTED = re.compile(r'\s*\[1\] "([^"]*)"\s*')  # as R prints a text
 ALONE = re.compile(rf"\s*(?:\[1\]\s+)?({n.NUMBER.pattern}|no log)\s*", re.IGNORECASE)
-HAS_NUMBER = re.compile(r"(?<!\w)\d")
+SEVERAL = re.compile(r"(?<!\w)\d|[\t|,;]|\S {2,}\S")  # in a line that is more than one name
 
 
 class NamesAbove:
@@ -60,7 +60,7 @@ class NamesAbove:
     def note(self, line: str) -> None:
         """Take a line without a value: it may be a name."""
         plain = (quoted[1] if (quoted := QUOTED.fullmatch(line)) else line).strip(" \t\r=:*\"'|")
-        if HAS_NUMBER.search(plain) or len(self._lines) >= MOST:
+        if SEVERAL.search(plain) or len(self._lines) >= MOST:
             self._lines.clear()
         elif plain:
             self._lines.append(plain)

@@ -74,7 +74,7 @@ _SPLIT = r"(?:train|val|test|dev|eval)"
 AND = r"(?:/|&|and|vs\.?)"  # between two splits, and between their values
 SPLIT_PAIR = re.compile(rf"(?i)\b({_SPLIT}[a-z]*)\s+{AND}\s+(?={_SPLIT})")  # Train / Test accuracy
 UNNAMED = {"", "/", "&", "and", "vs", "vs."}
-METRIC_PAIR = re.compile(r"(?<![\w/])(\w+)\s+/\s+(\w+)")  # loss / acc
+METRIC_PAIR = re.compile(rf"(?<![\w/])(\w+)\s+{AND}\s+(\w+)")  # loss / acc
 LETTER_PAIR = re.compile(r"\(T([ /,|])V\)")  # RMSE(T V)
 TAG = re.compile(r"[\"']?\s*/?>\s*(?=<)|<(?=\w+\s+\w+=)")  # <train loss="0.5"/><validation loss="0.6"/>
 SETTING = re.compile(r"\w=[A-Za-z]+(?=\s+\w)")  # phase=train loss=0.5
@@ -112,7 +112,7 @@ def cut(text: str) -> Phrase:
         text = TAG.sub(" ; ", text)
     text = QUOTES.sub("", text)
     text = SPLIT_PAIR.sub(r"\1/", text)
-    if "/" in text:
+    if "/" in text or " and " in text or "&" in text:
         text = METRIC_PAIR.sub(_joined, text)
     if "(T" in text:
         text = LETTER_PAIR.sub("(train/val)", text)

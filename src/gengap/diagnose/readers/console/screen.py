@@ -147,8 +147,8 @@ def clean(line: str) -> str:
     if " on " in line or " over " in line:
         line = ON_ROWS.sub(_on_split, line)
     line = BATCH.sub(r"\1batch ", line)
-    if "&" in line and "\\\\" in line:  # a row of a table in LaTeX
-        line = line.partition("\\\\")[0].replace("&", "|")
+    if "\\\\" in line and "&" in (row := line.partition("\\\\")[0]):  # a row of a table in LaTeX
+        line = row.replace("&", "|")
     if "\\" in line:
         line = MARKDOWN.sub(r"\1", line)
     if "#011" in line:  # a tab, as syslog writes it

@@ -97,15 +97,15 @@ def parse_template(texts: Sequence[str]) -> Template:
     if (inner := inner_place(texts)) is not None:
         rest = parse_template(inner.texts)
         if rest.values:
-            return _with_place(rest, Place(inner.kind, inner.number, ""))
+            return _with_place(rest, Place(inner.kind, inner.number, ""), inner.width)
     return _parse(texts)
 
 
-def _with_place(rest: Template, place: Place) -> Template:
-    """Return what a line means whose other numbers mean `rest`."""
+def _with_place(rest: Template, place: Place, width: int) -> Template:
+    """Return what a line means whose other numbers, without `width` from the place on, mean `rest`."""
 
     def moved(number: int) -> int:
-        return number + (number >= place.number)
+        return number + width * (number >= place.number)
 
     values = [
         named._replace(number=moved(named.number), average=moved(named.average) if named.average else 0)
