@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from gengap import __main__, cli
 from gengap.cli import app
+from gengap.interrupts import one_interrupt_per_press
 
 PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 SMALL = ["--train", "200", "--validation", "50", "--max-epochs", "3", "--only", "sizes/Tiny"]
@@ -75,7 +76,11 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path, monkeypatch: py
             2,
             "gengap: Invalid value for '--seeds': 0 is not a whole number of at least 1.",
         ),
-        (["study", "--seeds"], 2, "Option '--seeds' requires an argument"),
+        (
+            ["study", "--seeds"],
+            2,
+            "gengap: Option '--seeds' requires an argument. For help: gengap study -h",
+        ),
         (["study", "collider", "more"], 2, "unexpected extra argument"),
         (["predict"], 2, "Missing argument 'MODEL'"),
         (["ingest", "t.csv"], 2, "Missing option '--out'"),
@@ -147,6 +152,16 @@ def test_a_mistake_ends_the_process_with_its_status(tmp_path: Path) -> None:
     done = gengap("study", "nothing.csv", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert "gengap: nothing.csv: there is no such file" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_a_module_in_c_is_imported_is_no_error_of_the_import() -> None:
+    with pytest.raises(KeyboardInterrupt), one_interrupt_per_press():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+    with pytest.raises(ImportError), one_interrupt_per_press():
+        raise ImportError("no such module")
 
 
 def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ AGAIN_SECONDS = 0.05  # until a Ctrl-C that Python dropped is raised again
 def one_interrupt_per_press() -> Iterator[None]:
     """Raise one KeyboardInterrupt for many Ctrl-C or SIGTERM at once.
 
-    Each further one would interrupt the handling of the first, and Python prints those that it can't raise.
+    Each further one would interrupt the handling of the first, and Python prints those that it can't raise. A
+    module in C that is being imported makes an ImportError or a SystemError of it, and this a KeyboardInterrupt.
     """
     last = -math.inf
 
@@ -35,8 +36,13 @@ def one_interrupt_per_press() -> Iterator[None]:
             last = now
             raise KeyboardInterrupt
 
-    with interrupts_handled(pressed):
-        yield
+    try:
+        with interrupts_handled(pressed):
+            yield
+    except (ImportError, SystemError):
+        if last == -math.inf:
+            raise
+        raise KeyboardInterrupt from None
 
 
 @contextlib.contextmanager

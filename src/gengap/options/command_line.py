@@ -123,8 +123,10 @@ class PlainCommand(TyperCommand):
             raise typer.BadParameter("a word is empty, as of a shell variable that is not set", ctx)
         try:
             return super().parse_args(ctx, args)
-        except Exception as error:  # Typer has no public name for an unknown option
-            if isinstance(option := getattr(error, "option_name", None), str):
+        except Exception as error:  # Typer has no public names for these errors
+            if getattr(error, "ctx", ctx) is None:
+                error.ctx = ctx  # pyright: ignore[reportAttributeAccessIssue]
+            if isinstance(option := getattr(error, "option_name", None), str) and hasattr(error, "possibilities"):
                 names = [name.lstrip("-") for each in self.params for name in each.opts if name.startswith("--")]
                 hint = did_you_mean(option.lstrip("-"), names).replace("'", "'--", 1)
                 error.message, error.possibilities = f"{error.message}.{hint}", None  # pyright: ignore[reportAttributeAccessIssue]
