@@ -27,8 +27,6 @@ def lines(form: str) -> str:
 @pytest.mark.parametrize(
     "form",
     [
-        "Epoch {e} loss {t} val_loss {v} ({lr})",
-        "Epoch {e} train loss {t} (0.02) val loss {v} (0.03)",  # a spread
         "Epoch {e} train loss over 100 steps: {t}, val loss over 20 steps: {v}",
         "Epoch {e}: train loss {t}, val/test loss {v}/0.7{e}",
         "Epoch {e}: lr {lr}, train/val loss {t}/{v}",

@@ -14,7 +14,6 @@ from gengap.diagnose.readers.console.line_values import MetricValue
 from gengap.diagnose.readers.console.screen import ESCAPE, GLYPHS, is_renamed
 from gengap.diagnose.readers.console.template import HELD_OUT, Template
 
-FAR = 10  # times smaller than its value, a number behind it is no average of it
 MOST = 20_000  # forms that are remembered
 RENEWED = {1, 8, 64}  # lines that a form did not fit, after which it is made anew
 NO_DIGITS = b"0123456789."
@@ -144,14 +143,12 @@ def without_changes(template: Template, numbers: Sequence[str]) -> Template:
 
 
 def is_change(text: str, behind: str) -> bool:
-    """Return whether a number behind a value has a sign or a unit that the value lacks, or is far smaller.
+    """Return whether a number behind a value has a sign or a unit that the value lacks, or is 0 and it is not.
 
     In `loss 0.5 (80%)` the accuracy stands behind the loss. In `correct: 80 (80%)` it is the value's percentage.
     """
     percent = "%" in behind and "." in text and "%" not in text
-    number, other = n.value(text), n.value(behind)
-    far = number is not None and other is not None and abs(other) * FAR < abs(number)
-    return percent or far or (behind[0] in "+-" and text[0] not in "+-")
+    return percent or (behind[0] in "+-" and text[0] not in "+-") or (n.value(behind) == 0 != n.value(text))
 
 
 def average_of(text: str, behind: str) -> float | None:
