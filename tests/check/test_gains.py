@@ -199,6 +199,17 @@ def test_the_luck_of_the_best_of_many_equal_settings_is_removed() -> None:
     assert abs(np.mean(means)) < 0.01 < np.mean(naive)
 
 
+def test_most_of_the_luck_is_found_where_settings_are_equally_good() -> None:
+    random, base = np.random.default_rng(0), np.ones(200)
+    luck, left = [], []
+    for _ in range(200):
+        others = [1 + random.normal(0, 0.2, size=200) for _ in range(10)]
+        at, found = best_gain(others, base, units(200))
+        luck.append(gain(others[at], base, units(200)).mean)
+        left.append(found.mean)
+    assert 1 - np.mean(left) / np.mean(luck) == pytest.approx(0.5**0.5, abs=0.05)
+
+
 def test_nearly_equal_settings_keep_their_gain_though_folds_disagree_which_is_better() -> None:
     base = np.ones(200)
     rows = np.random.default_rng(0).normal(0, 0.05, size=200)

@@ -179,7 +179,8 @@ def best_gain(candidates: Sequence[np.ndarray], reference: np.ndarray, units: Lo
     The luck is the optimism of Efron (1983, "Estimating the error rate of a prediction rule", JASA 78): in rows
     that are drawn anew, the best setting looks better than it is in all rows. If each fold used the choice of the
     others instead, settings that are nearly equal would change places from fold to fold, which adds noise and a
-    loss. The error is that of a mixture of the settings, by how often each one is the best in the draws.
+    loss. The error is that of a mixture of the settings, by how often each one is the best in the draws. Of
+    settings that are equally good, this finds 1 / sqrt(2) of the luck: they differ by chance before the draws.
 
     The reference is among the choices, so a choice without a better candidate gains nothing. Candidates that were
     given up after a few folds are the best ones only if all were, and then gain nothing.
