@@ -21,7 +21,7 @@ import gengap
 from gengap.cli import app
 from gengap.data.sources import tables
 from gengap.errors import PlaceError, UsageError
-from gengap.files import outputs
+from gengap.files import outputs, writing
 
 # The words of each command, and the option that names the file. `{}` is a folder with the inputs below.
 CHECK = shlex.split("check {}/table.csv --target y --estimator sklearn.tree:DecisionTreeClassifier --cv 2 --jobs 1")
@@ -253,6 +253,14 @@ def test_what_another_command_wrote_is_the_users(place: Path, tmp_path: Path) ->
     assert run(place, "ingest --out .parquet", out) is None
     refused = run(place, "predict --out .parquet", out)
     assert str(refused).startswith(f"{out} exists already, and nothing shows that `gengap predict` wrote it. Name")
+
+
+@pytest.mark.parametrize("name", ["new/er/a.csv", "new/../er/a.csv", "er/../new/er/../a.csv"])
+def test_a_write_that_fails_leaves_none_of_its_folders(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError), writing.atomic_write(tmp_path / name) as part:
+        part.write_text("half")
+        raise UsageError("wrong")
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_report_in_a_study_folder_is_written_again_but_a_users_page_stays(place: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 
 import msgspec
@@ -62,9 +62,14 @@ def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not empty, as after every success
-            for each in missing:
-                each.rmdir()
+        _remove_empty(missing)  # none of them is, after a success
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove those of the folders, the inner ones first, that are empty."""
+    for each in folders:
+        with contextlib.suppress(OSError):
+            each.rmdir()
 
 
 @contextlib.contextmanager
@@ -160,9 +165,7 @@ def study_lock(folder: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 path.unlink()  # before the release: a study that waits for it then notices that it is gone
         lock.release()
-        with contextlib.suppress(OSError):  # not empty
-            for each in missing:
-                each.rmdir()
+        _remove_empty(missing)
 
 
 def _refuse_others(folder: Path) -> None:
