@@ -129,11 +129,10 @@ def is_training(found: TrainingSigns, columns: Mapping[str, Column], keys: Mappi
         return not ((alone and (found.prose or found.final)) or (few and unknown)) or _are_logged_again(
             found, curves
         )
-    named = _have_names(found, curves)
     settings = _are_ordered_by_settings(curves, columns.values())
     trained = any(split == "train" for split, _ in keys.values())
     labelled = found.tell_apart(curves, trained)
-    results = named or settings or labelled or _are_of_a_grid(curves, columns.values())
+    results = settings or labelled or _are_of_a_grid(curves, columns.values())
     return _are_logged_again(found, curves) and not results
 
 
