@@ -10,7 +10,7 @@ import pytest
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.plan import Recipe, Trial
-from gengap.study.scheduler import TrialFactory
+from gengap.study.trial_factory import TrialFactory
 from gengap.tasks import BINARY
 from gengap.train.local import BuiltTrial
 

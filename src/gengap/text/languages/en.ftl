@@ -796,15 +796,15 @@ column-group = left out: it says which rows stay together in the split
 column-time = left out: it gives the order of the rows in the split
 column-weight = left out: it holds the weights of the rows
 column-dropped = left out, as requested
-column-gaps-marked = { $marked ->
+gaps-marked = { $marked ->
     [true] ; one more feature marks them
    *[other] {""}
 }
 column-gaps-median = { $count } missing { $count ->
     [one] value
    *[other] values
-} replaced by the median of the training rows{ column-gaps-marked }
-column-gaps-zero = { $count } missing: 0 in each feature{ column-gaps-marked }
+} replaced by the median of the training rows{ gaps-marked }
+column-gaps-zero = { $count } missing: 0 in each feature{ gaps-marked }
 rows-split-given = validation rows were given
 table-split-random = drawn at random with seed { $seed }
 table-split-stratified = drawn at random with seed { $seed }, with the same share of each class in every part

@@ -682,12 +682,12 @@ column-group = 뺐습니다: 어떤 행을 한쪽에 모을지 정하는 열입�
 column-time = 뺐습니다: 행의 시간 순서를 정하는 열입니다
 column-weight = 뺐습니다: 행의 가중치를 정하는 열입니다
 column-dropped = 요청대로 뺐습니다
-column-gaps-marked = { $marked ->
+gaps-marked = { $marked ->
     [true] . 빠진 곳을 표시하는 특성을 더했습니다
    *[other] {""}
 }
-column-gaps-median = 빠진 값 { $count }개를 훈련 행의 중앙값으로 채웠습니다{ column-gaps-marked }
-column-gaps-zero = 빠진 값 { $count }개는 모든 특성에서 0입니다{ column-gaps-marked }
+column-gaps-median = 빠진 값 { $count }개를 훈련 행의 중앙값으로 채웠습니다{ gaps-marked }
+column-gaps-zero = 빠진 값 { $count }개는 모든 특성에서 0입니다{ gaps-marked }
 rows-split-given = 검증 행이 따로 주어졌습니다
 table-split-random = 시드 { $seed }번으로 무작위 추출
 table-split-stratified = 시드 { $seed }번으로 무작위 추출, 클래스 비율 유지
