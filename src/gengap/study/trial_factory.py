@@ -27,7 +27,7 @@ class TrialFactory:
     """Builds the model of one trial and seed from rows. It can be pickled and called on another machine.
 
     So it has the precision that this machine chose: another machine's CPU may be another. With `epochs` it is
-    trained for so many epochs of its schedule, and keeps the last weights.
+    trained for that many epochs of its schedule, and keeps the last weights.
     """
 
     trial: Trial
