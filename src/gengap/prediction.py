@@ -67,7 +67,7 @@ def predict(
 
     path, out = as_path(model, "model"), as_path(out, "out")
     check_ending(out, TABLES)
-    with write_output(out, "predict", [table], overwrite=overwrite, ending=out.suffix) as part:
+    with write_output(out, "predict", [table], overwrite=overwrite) as part:
         card = read_card(path)
         copied, batches = feature_batches(table, card.encoding.schema, progress, ids)
         example = card.predictions(np.zeros((1, max(len(card.classes), 1))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gengap.diagnose.readers import read
+from gengap.diagnose.readers.console import read_console
 from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
 
 LOGS = Path(__file__).parent / "logs"
@@ -18,6 +19,12 @@ def one(source: object) -> Log:
 
 def judged(source: object, metric: str | None = None) -> MetricCurves:
     return choose_curves(one(source), metric)
+
+
+def read_curves(text: str) -> MetricCurves:
+    """Return the curves that are judged in the only run of console text."""
+    (log,) = read_console([text], "a.log")
+    return choose_curves(log)
 
 
 def read_text(folder: Path, text: str, name: str = "train.log") -> list[float]:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from diagnose.curves_expected import read_curves
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gengap.diagnose.readers.console import read_console
-from gengap.diagnose.run_curves import MetricCurves, choose_curves
 
 VALUES = st.integers(1, 9998).map(lambda n: n / 10000)
 PAIRS = st.lists(st.tuples(VALUES, VALUES), min_size=5, max_size=9, unique_by=(lambda p: p[0], lambda p: p[1]))
-
-
-def read_curves(text: str) -> MetricCurves:
-    (log,) = read_console([text], "a.log")
-    return choose_curves(log)
 
 
 def check(form: str, pairs: list[tuple[float, float]], end: str = "\n") -> None:

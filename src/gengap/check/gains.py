@@ -107,6 +107,10 @@ class LossUnits:
         used = self.tested & ~np.isnan(losses)
         return float(np.average(losses[used], weights=None if self.weights is None else self.weights[used]))
 
+    def is_whole(self, losses: np.ndarray) -> bool:
+        """Return whether losses (units,) were measured on all folds, and not given up after a few."""
+        return not np.isnan(losses[self.tested]).any()
+
     def drawn_means(self, losses: np.ndarray) -> np.ndarray:
         """Return the means (settings, DRAWS) of losses (settings, units) in units that are drawn anew.
 
@@ -186,7 +190,7 @@ def best_gain(candidates: Sequence[np.ndarray], reference: np.ndarray, units: Lo
     given up after a few folds are the best ones only if all were, and then gain nothing.
     """
     gains = [gain(each, reference, units) for each in candidates]
-    whole = [not np.isnan(each[units.tested]).any() for each in candidates]
+    whole = list(map(units.is_whole, candidates))
     at = max(range(len(gains)), key=lambda at: (whole[at], gains[at].mean))
     losses = np.stack([reference, *(each for each, full in zip(candidates, whole, strict=True) if full)])
     means = np.array([units.mean(each) for each in losses])

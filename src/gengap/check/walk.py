@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from gengap.check.complexity import Ladder, chosen_ladders, ladders
 from gengap.check.gains import Gain, LossUnits, best_gain, gain
 from gengap.check.setting_losses import Evaluation, Evaluator, Setting
@@ -123,7 +121,7 @@ class Walk:
 
     def best(self) -> Evaluation:
         """Return the setting with the lowest loss, the given estimator included; one on a few folds is left out."""
-        whole = [each for each in self.found if not np.isnan(each.losses[self.units.tested]).any()]
+        whole = [each for each in self.found if self.units.is_whole(each.losses)]
         return min((self.base, *whole), key=self.loss)
 
     def probability(self, side: str) -> float:

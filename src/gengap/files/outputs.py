@@ -16,7 +16,7 @@ from typing import Any
 from gengap.errors import PlaceError, UsageError
 from gengap.files.checksums import file_digest
 from gengap.files.user_cache import private_folder
-from gengap.files.writing import atomic_write
+from gengap.files.writing import atomic_write, refuse_folder
 
 SEARCHED = 1 << 16  # bytes at each end of a file where the mark may be
 PAGES, PICTURES = (".html", ".htm"), (".png", ".pdf", ".svg")
@@ -29,14 +29,14 @@ REPLACE = "Name another file, or add --overwrite (overwrite=True) to replace it"
 
 @contextlib.contextmanager
 def write_output(
-    path: Path, command: str, inputs: Iterable[Any] = (), *, overwrite: bool = False, ending: str = ""
+    path: Path, command: str, inputs: Iterable[Any] = (), *, overwrite: bool = False
 ) -> Iterator[Path]:
     """Yield a temporary path to write to, which is renamed to `path` at the end. See `atomic_write`.
 
     Raises PlaceError if a file is there that should stay, even if it came during the work. See `check_output`.
     """
     check_output(path, command, inputs, overwrite=overwrite)
-    with atomic_write(path, ending) as part:
+    with atomic_write(path, path.suffix) as part:
         yield part
         check_output(path, command, inputs, overwrite=overwrite)
     if path.suffix.lower() in TABLES:
@@ -51,8 +51,7 @@ def check_ending(path: Path, endings: Sequence[str]) -> None:
     gengap.errors.UsageError: a.txt: expected a name that ends in .csv, such as a.csv
     """
     if path.suffix.lower() not in endings:
-        if path.is_dir():
-            raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
+        refuse_folder(path)
         name = path.name.rstrip(".")
         named = path.with_name(name).with_suffix(endings[0]) if name else f"table{endings[0]}"
         raise UsageError(f"{path}: expected a name that ends in {', '.join(endings)}, such as {named}")

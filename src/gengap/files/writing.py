@@ -48,9 +48,7 @@ def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
     Raises:
         WriteError: The file can't be written.
     """
-    with explain_write_errors(path):  # a name that is too long
-        if path.is_dir():
-            raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
+    refuse_folder(path)
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part{ending}")
     missing = [each for each in path.parents if not os.path.lexists(each)]
     try:
@@ -63,6 +61,13 @@ def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         _remove_empty(missing)  # none of them is, after a success
+
+
+def refuse_folder(path: Path) -> None:
+    """Raise PlaceError if the path of a file to write is a folder."""
+    with explain_write_errors(path):  # a name that is too long
+        if path.is_dir():
+            raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:

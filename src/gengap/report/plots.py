@@ -222,7 +222,7 @@ def _move_legend_outside(ax: Axes) -> None:
 def save_figure(figure: Figure, path: Path, command: str = "study", *, overwrite: bool = False) -> Path:
     """Write a figure in one step, in the format that the file's ending names, with the mark of a command."""
     key = "Software" if path.suffix.lower() == ".png" else "Creator"
-    with write_output(path, command, overwrite=overwrite, ending=path.suffix) as part:
+    with write_output(path, command, overwrite=overwrite) as part:
         figure.savefig(part, metadata={key: mark(command)})
     return path
 

@@ -203,7 +203,7 @@ def ingest(
     """
     spec = DataSpec(rows=rows, target=target, on_bad_row=on_bad_row)
     check_ending(path := as_path(path, "path"), (".parquet",))
-    with write_output(path, "ingest", [source], overwrite=overwrite, ending=path.suffix) as part:
+    with write_output(path, "ingest", [source], overwrite=overwrite) as part:
         _, origin, reader = _find(source, spec.rows, seed, progress)
         if rows is None and is_collider(source):
             raise UsageError(f"{COLLIDER} has no end: say how many rows, as --rows 100000 (rows=100_000).")

@@ -10,15 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gengap.diagnose.metric_names import SPLITS
-from gengap.diagnose.readers.console.phrases import (
-    counter,
-    cut,
-    in_plain_english,
-    is_metric,
-    metric_name,
-    without_splits,
-    words,
-)
+from gengap.diagnose.readers.console.phrases import counter, cut, is_metric, names_metric, words
 
 _KIND = r"(epoch|step|iteration|iter|update)s?"
 _REMARK = r"(?:\s\((?:for|per) [a-z ]+\))?"  # loss (for one batch) at step 3
@@ -56,7 +48,7 @@ def inner_place(texts: Sequence[str]) -> InnerPlace | None:
             rest = rest[found.end() :] if (found := OF_TRAINING.match(rest)) else rest
         elif (counted := COUNTED.search(before)) and (unit := UNIT.match(behind)):
             start, kind, rest = counted.start(), "count" if counted[1] else unit[1], behind[unit.end() :]
-        elif COLON.fullmatch(behind) and i < len(texts) - 2 and _is_metric(before):
+        elif COLON.fullmatch(behind) and i < len(texts) - 2 and names_metric(cut(before).name):
             return InnerPlace("count", i, (*texts[:i], f"{before}: ", *texts[i + 2 :]))
         else:
             continue
@@ -71,11 +63,6 @@ def _hangs(text: str) -> bool:
     """Return whether a text ends in the name of a value that is still to come."""
     named = words(cut(text).name)
     return bool(named) and (named[-1] in ENDS or named[-1] in SPLITS or is_metric(named[-1]))
-
-
-def _is_metric(text: str) -> bool:
-    """Return whether a text ends in the name of a metric: `recall`, `Val f1 class`."""
-    return is_metric(without_splits(in_plain_english(metric_name(cut(text).name) or "")))
 
 
 def _names(text: str) -> bool:

@@ -19,6 +19,7 @@ from gengap.diagnose.readers.console.phrases import (
     is_index,
     is_metric,
     metric_name,
+    names_metric,
     split_of,
     splits_behind,
     splits_in_order,
@@ -276,7 +277,7 @@ def _has_several_names(texts: Sequence[str], phrases: Sequence[Phrase], first: i
     They name several metrics or splits, or they are as many as the numbers, with the same sign between them.
     """
     names = [*phrases[first].context, phrases[first].name]
-    metrics = [name for name in names if is_metric(without_splits(in_plain_english(metric_name(name) or "")))]
+    metrics = list(filter(names_metric, names))
     splits = {split for name in names for split in splits_in_order(name)}
     if len(names) > 1 and (len(metrics) > 1 or len(splits) > 1):
         return True

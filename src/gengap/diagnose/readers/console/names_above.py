@@ -15,14 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from gengap.diagnose.readers.console import number_forms as n
-from gengap.diagnose.readers.console.phrases import (
-    counter,
-    in_plain_english,
-    is_metric,
-    metric_name,
-    split_of,
-    without_splits,
-)
+from gengap.diagnose.readers.console.phrases import counter, names_metric, split_of
 from gengap.diagnose.readers.console.training_signs import LEAST
 
 LONGEST = 48  # characters of a line that is a name or a number
@@ -93,13 +86,8 @@ def _names(lines: list[str]) -> list[str]:
     if not lines:
         return []
     first = next((i for i, line in enumerate(lines) if counter(line) in ("epoch", "step")), len(lines) - 1)
-    known = list(map(_is_name_of_metric, lines))
+    known = list(map(names_metric, lines))
     if len(lines) - first > 1:
         return lines[first:] if any(known[first + 1 :]) else []
     alone = known[-1] and not any(known[-2:-1])  # the name of a column above may stand above, without numbers
     return lines[first:] if alone or counter(lines[-1]) is not None else []
-
-
-def _is_name_of_metric(line: str) -> bool:
-    name = metric_name(line)
-    return name is not None and is_metric(without_splits(in_plain_english(name)))

@@ -43,21 +43,8 @@ MODIFIERS |= {
 }
 MODIFIERS |= {"pixel"}
 EVALUATION = ("saving dict", "eval begin", "cur metric", "copypaste: task")  # of frameworks, without the word
-BETWEEN = {
-    "on",
-    "in",
-    "for",
-    "of",
-    "на",
-    "по",
-    "sur",
-    "en",
-    "de",
-    "su",
-    "di",
-    "auf",
-    "bei",
-}  # a metric and its split
+# between a metric and its split
+BETWEEN = {"on", "in", "for", "of", "на", "по", "sur", "en", "de", "su", "di", "auf", "bei"}
 LEARNING_RATE = ("learning", "rate")
 OVER_EPOCH = re.compile(r"\s+(?:over|per)\s+(?:the\s+|each\s+)?epoch$", re.IGNORECASE)  # acc over epoch
 PREPOSITIONS = {"with", "and", "or", "the", "than", "by"}  # name nothing
@@ -209,6 +196,11 @@ def counter(name: str) -> str | None:
 def is_metric(text: str) -> bool:
     """Return whether a word is a known loss or score."""
     return direction(in_english(text.lower())) is not None
+
+
+def names_metric(text: str) -> bool:
+    """Return whether a text ends in the name of a known loss or score, with or without a split: `Val f1 class`."""
+    return is_metric(without_splits(in_plain_english(metric_name(text) or "")))
 
 
 def metric_name(segment: str) -> str | None:
